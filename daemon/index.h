@@ -7,7 +7,8 @@
  * Threads:   any number of searches at any time, never waiting; one writer at a time
  *            (index_reserve, _add, _remove, _load, _merge are the caller's to serialise, except
  *            that index_merge may run beside searches, adds and removals).
- * Errors:    IMPRINT_E_NOMEM; the index is as before.
+ * Errors:    IMPRINT_E_NOMEM; the index is as before. IMPRINT_E_PARAMETER_INVALID for a query
+ *            without hashes or with a threshold outside its range.
  */
 #ifndef DAEMON_INDEX_H
 #define DAEMON_INDEX_H
@@ -27,13 +28,14 @@ struct index_item {
     struct imprint_hash hash;
 };
 
-#define INDEX_LIST_OFF 255 /* in index_query.thresholds: this list is not searched */
+#define INDEX_LIST_OFF      255 /* in index_query.thresholds: this list is not searched */
+#define INDEX_THRESHOLD_MAX 63
 
 struct index_query {
     const struct imprint_hash *hashes; /* views of one picture */
     size_t hash_count;                 /* 1..IMPRINT_VIEWS_MAX */
     const uint8_t *thresholds;         /* by list: 0..63 bits, or INDEX_LIST_OFF */
-    size_t list_count;
+    size_t list_count;                 /* items of lists from here on are not searched */
 };
 
 struct index_hit {
