@@ -54,5 +54,20 @@
 /* One answer names at most this many entries, nearest first. */
 #define LIMIT_MATCHES_MAX 1000
 #define LIMIT_PAGE_MAX    1000
+/* One add is one transaction; a larger import comes in chunks, so that nobody waits long. */
+#define LIMIT_ENTRIES_ADD_MAX 200000
+
+/* --- The store ------------------------------------------------------------------------------- */
+
+/* Address space, not disk: 40 million entries fit before it grows the first time. */
+#define LIMIT_STORE_MAP_BYTES ((size_t)16 << 30)
+/* Disk kept back, so that a withdrawal still commits when the disk is full. */
+#define LIMIT_STORE_RESERVE_BYTES ((size_t)4 << 20)
+/* The file is lengthened by at least this much at a time. */
+#define LIMIT_STORE_EXTEND_BYTES ((size_t)4 << 20)
+/* Reading transactions at a time: each serving thread has one for the length of a request. */
+#define LIMIT_STORE_READERS_MAX 512
+/* Changes of several callers that share one transaction: bounds the wait of the first. */
+#define LIMIT_STORE_BATCH_MAX 256
 
 #endif

@@ -81,4 +81,48 @@ struct record_case {
     uint8_t append_verifier[32];
 };
 
+/* What was done, in the audit. */
+enum record_verb {
+    RECORD_VERB_LIST_CREATE = 1,
+    RECORD_VERB_LIST_CHANGE = 2,
+    RECORD_VERB_LIST_DELETE = 3, /* count: entries that went with it */
+    RECORD_VERB_ENTRIES_ADD = 4, /* entry: the first new one; count: new ones */
+    RECORD_VERB_ENTRY_CHANGE = 5,
+    RECORD_VERB_ENTRY_REMOVE = 6,
+    RECORD_VERB_CASE_ACCEPT = 7,   /* count: hashes the report carried */
+    RECORD_VERB_CASE_WITHDRAW = 8, /* count: entries that left the list */
+    RECORD_VERB_COMPACT = 9,
+};
+
+#define RECORD_CHAIN_BYTES 32
+
+/* One change, as the audit keeps it: numbers and a reason, never a hash. What does not apply is 0.
+ */
+struct record_audit {
+    uint64_t seq; /* the last one the change took; records are in this order, with gaps */
+    int64_t time;
+    uint32_t uid;
+    enum record_verb verb;
+    uint32_t list;
+    uint64_t entry;
+    uint64_t count;
+    struct record_case_id case_id;
+    char reason[LIMIT_REASON_BYTES_MAX + 1];
+    uint8_t chain[RECORD_CHAIN_BYTES]; /* over the record before and this one */
+};
+
+enum record_change_kind {
+    RECORD_CHANGE_PUT = 1,          /* the entry is there, new or changed */
+    RECORD_CHANGE_REMOVED = 2,      /* the entry is gone; its hash is not kept */
+    RECORD_CHANGE_LIST_REMOVED = 3, /* the list and all its entries are gone; entry is 0 */
+};
+
+/* The latest change of an entry, for who follows a list: older ones are forgotten. */
+struct record_change {
+    uint64_t seq; /* of its own; ascending, with gaps */
+    enum record_change_kind kind;
+    uint32_t list;
+    uint64_t entry;
+};
+
 #endif

@@ -1,0 +1,438 @@
+/* The list on disk: records come back as written after a reopen, everything derived follows an
+ * entry, and damage of any kind (each bit of the file is a candidate) is noticed or does no harm.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "store.h"
+#include "store_internal.h"
+
+#define LIST_COUNT 3
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t bound)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33) % bound;
+}
+
+static struct imprint_hash random_hash(void)
+{
+    struct imprint_hash hash;
+    for (size_t i = 0; i < sizeof hash.bytes; i++) {
+        hash.bytes[i] = (uint8_t)random_below(256);
+    }
+    return hash;
+}
+
+static struct store *open_at(const char *dir, size_t map_bytes)
+{
+    const struct store_options options = {.dir = dir, .map_bytes = map_bytes};
+    const struct store_visitor nobody = {0};
+    struct store *store = NULL;
+    char finding[STORE_FINDING_BYTES];
+    assert_int_equal(store_open(&options, &store), IMPRINT_OK);
+    enum imprint_error error = store_check(store, &nobody, finding);
+    assert_string_equal(finding, "");
+    assert_int_equal(error, IMPRINT_OK);
+    assert_int_equal(store_start(store), IMPRINT_OK);
+    return store;
+}
+
+static struct store_txn *begin(struct store *store)
+{
+    struct store_txn *txn = NULL;
+    assert_int_equal(store_begin_write(store, 4096, &txn), IMPRINT_OK);
+    return txn;
+}
+
+static struct record_list list_of(const char *name)
+{
+    struct record_list list = {.state = RECORD_LIST_ACTIVE,
+                               .kind = RECORD_LIST_BLOCK,
+                               .threshold = 31,
+                               .quality_floor = 50,
+                               .expiry_days = 90000,
+                               .created = 1700000000,
+                               .action = "block",
+                               .note = "a note",
+                               .source = "a source"};
+    snprintf(list.name, sizeof list.name, "%s", name);
+    return list;
+}
+
+static struct store_entry entry_of(uint32_t list, const struct imprint_hash *hash)
+{
+    struct store_entry entry = {.is_direct = true};
+    entry.record.list = list;
+    entry.record.hash = *hash;
+    entry.record.quality = 97;
+    entry.record.actor = 1000;
+    entry.record.added = 1700000001;
+    snprintf(entry.record.note, sizeof entry.record.note, "note %u", random_below(1000));
+    return entry;
+}
+
+static void records_come_back_as_written_after_a_reopen(void **state)
+{
+    const char *dir = *state;
+    struct store *store = open_at(dir, 0);
+    struct store_txn *txn = begin(store);
+    struct record_list list = list_of("stopncii");
+    assert_int_equal(store_list_insert(txn, &list), IMPRINT_OK);
+    struct imprint_hash hash = random_hash();
+    struct store_entry entry = entry_of(list.id, &hash);
+    entry.record.disabled_until = INT64_MAX;
+    entry.record.expires = 1800000000;
+    memset(entry.record.note, 'n', LIMIT_NOTE_BYTES_MAX);
+    assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+    struct record_audit audit = {.time = 5, .uid = 7, .verb = RECORD_VERB_ENTRIES_ADD, .count = 1};
+    memset(audit.reason, 'r', LIMIT_REASON_BYTES_MAX);
+    assert_int_equal(store_audit_append(txn, &audit), IMPRINT_OK);
+    struct record_case record = {.id = {{1, 2}}, .state = RECORD_CASE_ACTIVE, .items = 9};
+    record.append_verifier[31] = 200;
+    assert_int_equal(store_case_put(txn, &record), IMPRINT_OK);
+    struct store_totals totals = store_totals(txn);
+    assert_int_equal(store_commit(txn), IMPRINT_OK);
+    store_close(store);
+
+    store = open_at(dir, 0);
+    assert_int_equal(store_begin_read(store, &txn), IMPRINT_OK);
+    struct store_totals again = store_totals(txn);
+    assert_memory_equal(&again, &totals, sizeof totals);
+    struct record_list list_again;
+    assert_int_equal(store_list_find(txn, "stopncii", &list_again), IMPRINT_OK);
+    assert_string_equal(list_again.source, "a source");
+    assert_int_equal(list_again.entries, 1);
+    assert_int_equal(list_again.expiry_days, 90000);
+    struct store_entry entry_again = {0};
+    assert_int_equal(store_entry_find(txn, list.id, &hash, &entry_again), IMPRINT_OK);
+    assert_memory_equal(&entry_again, &entry, sizeof entry);
+    struct record_audit audit_again = {0};
+    size_t count;
+    assert_int_equal(store_audit(txn, 0, &audit_again, 1, &count), IMPRINT_OK);
+    assert_memory_equal(&audit_again, &audit, sizeof audit);
+    struct record_case record_again = {0};
+    assert_int_equal(store_case_get(txn, &record.id, &record_again), IMPRINT_OK);
+    assert_memory_equal(&record_again, &record, sizeof record);
+    store_abort(txn);
+    store_close(store);
+}
+
+static void an_aborted_transaction_leaves_nothing(void **state)
+{
+    struct store *store = open_at(*state, 0);
+    struct store_txn *txn = begin(store);
+    struct record_list list = list_of("gone");
+    assert_int_equal(store_list_insert(txn, &list), IMPRINT_OK);
+    assert_true(store_writes(txn) > 0);
+    store_abort(txn);
+    assert_int_equal(store_begin_read(store, &txn), IMPRINT_OK);
+    assert_int_equal(store_list_find(txn, "gone", &list), IMPRINT_E_LIST_NOT_FOUND);
+    assert_int_equal(store_totals(txn).seq, 0);
+    store_abort(txn);
+    store_close(store);
+}
+
+static void directory_and_files_are_the_owners_alone(void **state)
+{
+    char dir[4200];
+    snprintf(dir, sizeof dir, "%s/made", (const char *)*state);
+    struct store *store = open_at(dir, 0);
+    struct stat status;
+    assert_int_equal(stat(dir, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    static const char *const names[] = {"list.mdb", "list.mdb-lock"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[4300];
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0600);
+    }
+    /* The lock file has its blocks: a sparse one would be a SIGBUS on a full disk. */
+    assert_true((uint64_t)status.st_blocks * 512 >= (uint64_t)status.st_size);
+    store_close(store);
+}
+
+static void a_second_process_is_kept_out(void **state)
+{
+    const char *dir = *state;
+    struct store *store = open_at(dir, 0);
+    struct store *second = NULL;
+    const struct store_options options = {.dir = dir};
+    assert_int_equal(store_open(&options, &second), IMPRINT_E_BUSY);
+    assert_null(second);
+    store_close(store);
+    assert_int_equal(store_open(&options, &second), IMPRINT_OK);
+    store_close(second);
+}
+
+/* Entries come and go in all the ways there are; store_check at each reopen proves that counts,
+ * digests and derived rows followed. */
+static void one_random_step(struct store_txn *txn, const uint32_t lists[LIST_COUNT])
+{
+    struct store_entry found;
+    size_t count = 0;
+    uint64_t after = random_below(200);
+    assert_int_equal(store_entries(txn, 0, after, &found, 1, &count), IMPRINT_OK);
+    const struct record_case_id id = {{(uint8_t)(1 + random_below(4))}};
+    bool is_new;
+    uint32_t dice = random_below(10);
+    if (count == 0 || dice < 4) {
+        struct imprint_hash hash = random_hash();
+        struct store_entry entry = entry_of(lists[random_below(LIST_COUNT)], &hash);
+        entry.record.expires = random_below(2) * random_below(100);
+        entry.record.disabled_until = random_below(2) * random_below(100);
+        assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+    } else if (dice < 6) {
+        struct store_entry next = found;
+        next.record.expires = random_below(100);
+        next.record.disabled_until = random_below(3) == 0 ? next.record.expires : INT64_MAX;
+        assert_int_equal(store_entry_update(txn, &found, &next), IMPRINT_OK);
+        assert_true(next.record.seq > found.record.seq);
+    } else if (dice < 8) {
+        assert_int_equal(store_case_link(txn, &id, &found, &is_new), IMPRINT_OK);
+        if (!is_new) {
+            assert_int_equal(store_case_unlink(txn, &id, &found), IMPRINT_OK);
+        }
+    } else {
+        assert_int_equal(store_entry_remove(txn, &found), IMPRINT_OK);
+        assert_int_equal(store_entry_get(txn, found.record.id, &found), IMPRINT_E_ENTRY_NOT_FOUND);
+    }
+}
+
+static size_t count_times(struct store_txn *txn)
+{
+    static struct store_time times[4096];
+    size_t count;
+    assert_int_equal(store_times(txn, (struct store_time){0, 0}, INT64_MAX, times, 4096, &count),
+                     IMPRINT_OK);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(times[i - 1].time <= times[i].time);
+    }
+    return count;
+}
+
+static void expect_consistent(struct store_txn *txn)
+{
+    static struct store_entry entries[2000];
+    static struct record_change changes[4000];
+    size_t count;
+    size_t change_count;
+    assert_int_equal(store_entries(txn, 0, 0, entries, 2000, &count), IMPRINT_OK);
+    assert_int_equal(store_changes(txn, 0, changes, 4000, &change_count), IMPRINT_OK);
+    assert_int_equal(store_totals(txn).entries, count);
+    size_t times = 0;
+    size_t puts = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct record_entry *record = &entries[i].record;
+        struct store_entry found;
+        assert_int_equal(store_entry_find(txn, record->list, &record->hash, &found), IMPRINT_OK);
+        assert_int_equal(found.record.id, record->id);
+        times += record->expires > 0 && record->expires != record->disabled_until;
+        times += record->disabled_until > 0 && record->disabled_until < INT64_MAX;
+    }
+    for (size_t i = 0; i < change_count; i++) {
+        struct store_entry found;
+        bool is_put = changes[i].kind == RECORD_CHANGE_PUT;
+        puts += is_put;
+        assert_int_equal(store_entry_get(txn, changes[i].entry, &found),
+                         is_put ? IMPRINT_OK : IMPRINT_E_ENTRY_NOT_FOUND);
+        assert_true(!is_put || found.record.seq == changes[i].seq);
+    }
+    assert_int_equal(puts, count);
+    assert_int_equal(count_times(txn), times);
+}
+
+static void make_lists(struct store *store, uint32_t out_lists[LIST_COUNT])
+{
+    struct store_txn *txn = begin(store);
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "l%zu", i);
+        struct record_list list = list_of(name);
+        assert_int_equal(store_list_insert(txn, &list), IMPRINT_OK);
+        out_lists[i] = list.id;
+    }
+    assert_int_equal(store_commit(txn), IMPRINT_OK);
+}
+
+static void derived_rows_follow_their_entry_through_random_histories(void **state)
+{
+    const char *dir = *state;
+    struct store *store = open_at(dir, 0);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    struct store_txn *txn;
+    for (int round = 0; round < 8; round++) {
+        for (int commit = 0; commit < 4; commit++) {
+            txn = begin(store);
+            for (int step = 0; step < 40; step++) {
+                one_random_step(txn, lists);
+            }
+            assert_int_equal(store_commit(txn), IMPRINT_OK);
+        }
+        store_close(store);
+        store = open_at(dir, 0);
+        assert_int_equal(store_begin_read(store, &txn), IMPRINT_OK);
+        expect_consistent(txn);
+        store_abort(txn);
+    }
+    store_close(store);
+}
+
+static enum imprint_error ignore_removed(void *ctx, const struct record_entry *entry)
+{
+    (void)entry;
+    ++*(size_t *)ctx;
+    return IMPRINT_OK;
+}
+
+static void clearing_a_list_leaves_one_change_and_the_withdrawn_cases(void **state)
+{
+    const char *dir = *state;
+    struct store *store = open_at(dir, 0);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    struct store_txn *txn = begin(store);
+    for (int i = 0; i < 300; i++) {
+        struct imprint_hash hash = random_hash();
+        struct store_entry entry = entry_of(lists[i % 2], &hash);
+        assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+    }
+    for (uint8_t i = 0; i < 20; i++) {
+        struct record_case record = {.id = {{i}}, .list = lists[i % 2]};
+        record.state = i < 10 ? RECORD_CASE_ACTIVE : RECORD_CASE_WITHDRAWN;
+        assert_int_equal(store_case_put(txn, &record), IMPRINT_OK);
+    }
+    struct record_list list;
+    assert_int_equal(store_list_get(txn, lists[0], &list), IMPRINT_OK);
+    size_t removed = 0;
+    assert_int_equal(store_list_clear(txn, &list, ignore_removed, &removed), IMPRINT_OK);
+    assert_int_equal(removed, 150);
+    assert_int_equal(store_list_remove(txn, &list), IMPRINT_OK);
+    assert_int_equal(store_totals(txn).cases, 15);
+    assert_int_equal(store_commit(txn), IMPRINT_OK);
+    store_close(store);
+
+    store = open_at(dir, 0);
+    assert_int_equal(store_begin_read(store, &txn), IMPRINT_OK);
+    static struct record_change changes[400];
+    size_t count;
+    assert_int_equal(store_changes(txn, 0, changes, 400, &count), IMPRINT_OK);
+    assert_int_equal(count, 151);
+    assert_int_equal(changes[150].kind, RECORD_CHANGE_LIST_REMOVED);
+    assert_int_equal(changes[150].list, lists[0]);
+    store_abort(txn);
+    store_close(store);
+}
+
+static void the_map_grows_as_the_list_does(void **state)
+{
+    struct store *store = open_at(*state, (size_t)8 << 20);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    for (int round = 0; round < 10; round++) {
+        struct store_txn *txn = begin(store);
+        for (int i = 0; i < 5000; i++) {
+            struct imprint_hash hash = random_hash();
+            struct store_entry entry = entry_of(lists[0], &hash);
+            assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+        }
+        assert_int_equal(store_commit(txn), IMPRINT_OK);
+    }
+    uint64_t file_bytes;
+    uint64_t used_bytes;
+    store_size(store, &file_bytes, &used_bytes);
+    assert_true(used_bytes > (uint64_t)8 << 20);
+    store_close(store);
+    /* A map smaller than the file is no obstacle either. */
+    store = open_at(*state, (size_t)1 << 20);
+    store_close(store);
+}
+
+static void a_full_map_changes_nothing_and_goes_on_after_growing(void **state)
+{
+    struct store *store = open_at(*state, (size_t)8 << 20);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    struct store_txn *txn = begin(store);
+    enum imprint_error error = IMPRINT_OK;
+    for (int i = 0; i < 100000 && error == IMPRINT_OK; i++) {
+        struct imprint_hash hash = random_hash();
+        struct store_entry entry = entry_of(lists[0], &hash);
+        error = store_entry_insert(txn, &entry);
+    }
+    assert_int_equal(error, IMPRINT_E_STORE_FULL);
+    store_abort(txn);
+    assert_true(store_grow(store));
+    assert_false(store_grow(store));
+    txn = begin(store);
+    assert_int_equal(store_totals(txn).entries, 0);
+    store_abort(txn);
+    store_close(store);
+}
+
+/* As somebody would who knows the checksum key, but not that the chain covers the record. */
+static void alter_audit_uid(struct store_txn *txn, uint64_t seq, uint32_t uid)
+{
+    struct store_row row;
+    struct store_view view;
+    store_row_init(&row, STORE_DB_AUDIT);
+    store_row_key_number(&row, seq, 8);
+    assert_int_equal(store_row_get(txn, &row, IMPRINT_E_INTERNAL, &view), IMPRINT_OK);
+    uint8_t value[STORE_ROW_VALUE_MAX];
+    memcpy(value, view.value, view.value_len);
+    store_put_le(value + 4, uid, 4);
+    store_row_bytes(&row, value, view.value_len);
+    assert_int_equal(store_row_put(txn, &row), IMPRINT_OK);
+}
+
+static void an_audit_record_that_is_altered_breaks_the_chain(void **state)
+{
+    struct store *store = open_at(*state, 0);
+    struct store_txn *txn = begin(store);
+    for (uint32_t i = 0; i < 50; i++) {
+        struct record_audit audit = {.uid = i, .verb = RECORD_VERB_ENTRY_REMOVE, .entry = i};
+        snprintf(audit.reason, sizeof audit.reason, "reason %u", i);
+        assert_int_equal(store_audit_append(txn, &audit), IMPRINT_OK);
+    }
+    uint64_t count;
+    uint64_t bad;
+    assert_int_equal(store_audit_verify(txn, &count, &bad), IMPRINT_OK);
+    assert_int_equal(count, 50);
+    alter_audit_uid(txn, 20, 4711);
+    assert_int_equal(store_audit_verify(txn, &count, &bad), IMPRINT_E_STORE_DAMAGED);
+    assert_int_equal(count, 19);
+    assert_int_equal(bad, 20);
+    store_abort(txn);
+    store_close(store);
+}
+
+int main(void)
+{
+    random_state = 20260101;
+    const struct CMUnitTest tests[] = {
+        scratch_test(records_come_back_as_written_after_a_reopen),
+        scratch_test(an_aborted_transaction_leaves_nothing),
+        scratch_test(directory_and_files_are_the_owners_alone),
+        scratch_test(a_second_process_is_kept_out),
+        scratch_test(derived_rows_follow_their_entry_through_random_histories),
+        scratch_test(clearing_a_list_leaves_one_change_and_the_withdrawn_cases),
+        scratch_test(the_map_grows_as_the_list_does),
+        scratch_test(a_full_map_changes_nothing_and_goes_on_after_growing),
+        scratch_test(an_audit_record_that_is_altered_breaks_the_chain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
