@@ -34,10 +34,29 @@
 /* --- Workers --------------------------------------------------------------------------------- */
 
 /* The slowest legitimate picture measured (12 MP progressive, arithmetic) needs half a second. */
-#define LIMIT_DECODE_TIMEOUT_MS 2000
-#define LIMIT_WORKERS_MAX       64
+#define LIMIT_DECODE_TIMEOUT_MS     2000
+#define LIMIT_DECODE_TIMEOUT_MS_MAX 60000
+#define LIMIT_WORKERS_MAX           64
 /* Jobs waiting for a worker; at 20 ms each and two workers the last one waits 0.6 s. */
 #define LIMIT_QUEUE_MAX 64
+/* A job that waited longer is answered "busy": its client has other plans by now. */
+#define LIMIT_QUEUE_WAIT_MS 5000
+/* A worker is replaced after so many pictures, so that one that was taken over unnoticed does not
+ * judge other people's pictures for long. A fresh one costs about 1.5 ms. */
+#define LIMIT_WORKER_PICTURES 1000
+/* And after so much work: it bounds the processor time of a worker's life, which the kernel holds
+ * as a backstop (it cannot count anew for each picture). */
+#define LIMIT_WORKER_BUSY_MS 30000
+/* Time for a worker to start and build its cage; a millisecond or two unless the machine is very
+ * busy. */
+#define LIMIT_WORKER_START_TIMEOUT_MS 10000
+/* A lost worker is replaced at once so many times in a row, then after a pause that doubles. The
+ * pause stays short where pictures did it (or they could switch the service off) and grows where
+ * workers do not even start. An answer ends the row. */
+#define LIMIT_RESTARTS_AT_ONCE           5
+#define LIMIT_RESTART_PAUSE_MIN_MS       50
+#define LIMIT_RESTART_PAUSE_LOST_MAX_MS  200
+#define LIMIT_RESTART_PAUSE_START_MAX_MS 5000
 
 /* --- The list -------------------------------------------------------------------------------- */
 

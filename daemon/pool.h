@@ -5,7 +5,17 @@
  *            an answer is checked before anyone sees it.
  * Ownership: a job's bytes stay the submitter's until done is called.
  * Threads:   submit from any; done is called on a thread of the pool and must not block.
- * Errors:    IMPRINT_E_BUSY when the queue is full, IMPRINT_E_SHUTTING_DOWN after pool_drain.
+ * Errors:    IMPRINT_E_BUSY when the queue is full, IMPRINT_E_SHUTTING_DOWN after pool_drain,
+ *            IMPRINT_E_PARAMETER_INVALID for an option or job that cannot be meant. A job's answer
+ *            carries IMPRINT_E_IMAGE_*, IMPRINT_E_DECODER_*, or IMPRINT_E_BUSY if it waited too
+ *            long for a worker.
+ *
+ * A worker is kept after a picture that decoded whole, and after one that was refused before its
+ * decoder saw more than a header (IMAGE_EMPTY, _UNKNOWN, _TOO_LARGE). Any other answer may be the
+ * trace of a decoder that was led astray: the worker is replaced, off the path of the answer. Since
+ * a worker may be lost on one picture by the doing of the one before, a job that loses a worker
+ * which had seen other pictures is tried once more, on a fresh one; then it is the picture's own
+ * doing.
  */
 #ifndef DAEMON_POOL_H
 #define DAEMON_POOL_H
@@ -26,6 +36,8 @@ struct pool_options {
     unsigned decode_timeout_ms;
     struct imprint_limits limits;
     bool is_sandbox_required; /* false: a worker without a cage is better than none (config says) */
+    unsigned worker_pictures; /* a worker is replaced after so many; 0: LIMIT_WORKER_PICTURES,
+                                 1: a fresh worker for every picture */
 };
 
 /* What a worker found. error says how far it came; the other fields are meaningful at IMPRINT_OK
@@ -49,13 +61,14 @@ struct pool_job {
     void *ctx;
 };
 
-/* Starts the workers and waits until each stands in its cage. */
+/* Starts the workers and waits until each stands in its cage. IMPRINT_E_SANDBOX if one cannot,
+ * IMPRINT_E_IO if one does not start, IMPRINT_E_NOMEM; the log says why. */
 IMPRINT_MUST_USE enum imprint_error pool_open(const struct pool_options *options,
                                               struct pool **out_pool);
 
 IMPRINT_MUST_USE enum imprint_error pool_submit(struct pool *pool, const struct pool_job *job);
 
-/* Takes no more jobs, finishes those it has. */
+/* Takes no more jobs, and returns when those it has are answered. */
 void pool_drain(struct pool *pool);
 
 /* Drains, then ends the workers. NULL is allowed. */
