@@ -1,8 +1,8 @@
 /* http.h - the words server and api exchange: a request as read, a reply to send.
  *
  * Why:       server knows connections, api knows routes; neither includes the other. This is plain
- *            data and two function pointers, so api is tested without a socket and server without a
- *            list.
+ *            data and a few function pointers, so api is tested without a socket and server without
+ *            a list.
  * Ownership: a request and all it points to live until its exchange is answered. A reply's body
  *            passes to whoever receives the reply and is freed there.
  * Threads:   an exchange may be answered by another thread than the one it was handed to.
@@ -29,6 +29,8 @@ struct http_request {
 
     /* A parameter of the query string, decoded, or NULL. "" for a name without a value. */
     const char *(*parameter)(const struct http_request *request, const char *name);
+    /* True: each parameter is one of names (which end in NULL; NULL: none) and none comes twice. */
+    bool (*parameters_known)(const struct http_request *request, const char *const *names);
     /* A header by name in any case, or NULL. */
     const char *(*header)(const struct http_request *request, const char *name);
     void *impl; /* server's */
@@ -64,8 +66,9 @@ struct http_handler {
     void (*handle)(void *ctx, const struct http_request *request, struct http_exchange *exchange);
 
     /* A reply for something server itself refuses (timeout, oversized body, full). error is an
-     * enum imprint_error. */
-    void (*refuse)(void *ctx, int error, struct http_reply *out_reply);
+     * enum imprint_error. request is NULL where there is none yet. */
+    void (*refuse)(void *ctx, int error, const struct http_request *request,
+                   struct http_reply *out_reply);
 };
 
 #endif

@@ -30,6 +30,21 @@
  * it back after the connection, so that no byte of a picture stays in the heap. */
 #define LIMIT_CONNECTION_MEMORY_BYTES ((size_t)64 << 10)
 #define LIMIT_CONNECTIONS_MAX         4096
+/* A request that is refused before its body is read: up to this much of it is read and dropped, so
+ * that clients which only listen after they have sent everything see the answer and may go on. */
+#define LIMIT_DISCARD_BYTES_MAX ((size_t)1 << 20)
+/* Threads of one socket. */
+#define LIMIT_THREADS_MAX 64
+/* When the daemon ends: longer than the slowest picture and its answer may take. */
+#define LIMIT_DRAIN_TIMEOUT_MS 30000
+/* Changes of the list waiting for a thread; each is one request of an admin. */
+#define LIMIT_CHANGES_MAX 256
+/* Threads that carry out changes: several, so that they share a disk sync. */
+#define LIMIT_CHANGE_THREADS 4
+/* One transaction of a bulk add. */
+#define LIMIT_BULK_CHUNK 1000
+/* A reply: a page of LIMIT_PAGE_MAX entries, each under 1 KiB. */
+#define LIMIT_REPLY_BYTES_MAX ((size_t)4 << 20)
 
 /* --- Workers --------------------------------------------------------------------------------- */
 
@@ -38,7 +53,8 @@
 #define LIMIT_DECODE_TIMEOUT_MS_MAX 60000
 #define LIMIT_WORKERS_MAX           64
 /* Jobs waiting for a worker; at 20 ms each and two workers the last one waits 0.6 s. */
-#define LIMIT_QUEUE_MAX 64
+#define LIMIT_QUEUE_MAX     64
+#define LIMIT_QUEUE_CEILING 4096
 /* A job that waited longer is answered "busy": its client has other plans by now. */
 #define LIMIT_QUEUE_WAIT_MS 5000
 /* A worker is replaced after so many pictures, so that one that was taken over unnoticed does not
