@@ -10,28 +10,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-GROUND = {"log", "limits", "records", "http", "wire", "sandbox"}
-
 # room of daemon/ -> rooms of daemon/ it may include
 DAEMON = {
     "log": set(),
     "limits": set(),
     "records": {"limits"},
     "http": set(),
-    "wire": set(),
+    "text": set(),
     "sandbox": set(),
+    "wire": {"sandbox"},
+    "arena": set(),
     "notify": set(),
     "multipart": set(),
     "report": {"records", "limits"},
     "index": set(),
-    "metrics": set(),
+    "metrics": {"text"},
     "config": {"limits", "log"},
     "store": {"records", "limits"},
     "catalog": {"store", "index", "records", "limits", "log"},
-    "pool": {"wire", "limits", "log"},
+    "child": {"sandbox", "wire", "limits"},
+    "pool": {"child", "sandbox", "wire", "limits", "log"},
     "server": {"http", "limits", "log"},
-    "api": {"http", "catalog", "pool", "records", "limits", "log", "metrics", "report", "multipart"},
-    "worker": {"wire", "sandbox", "limits"},
+    "api": {"http", "catalog", "pool", "records", "limits", "log", "metrics", "report", "multipart", "text"},
+    "worker": {"arena", "sandbox", "wire", "limits"},
     "main": {"api", "server", "catalog", "pool", "config", "http", "log", "limits", "metrics", "notify"},
 }
 
@@ -46,8 +47,8 @@ CALLS = {
     r"\blog_(error|warning|notice|info|debug|line)\(":
         r"daemon/(log|main|server|api|catalog|pool|config)[a-z_]*\.[ch]$|tests/",
     r"\b(socket|connect|bind|listen|accept4?|getaddrinfo|socketpair)\(":
-        r"daemon/(server|pool|notify|main)[a-z_]*\.c$|tools/imprintctl/client[a-z_]*\.c$|tests/|bench/",
-    r"\b(fork|vfork|execve?|posix_spawnp?)\(": r"daemon/pool[a-z_]*\.c$|daemon/store_verify\.c$|tests/|bench/",
+        r"daemon/(server|child|notify|main)[a-z_]*\.c$|tools/imprintctl/client[a-z_]*\.c$|tests/|bench/",
+    r"\b(fork|vfork|execve?|posix_spawnp?)\(": r"daemon/child\.c$|daemon/store_check\.c$|tests/|bench/",
 }
 
 # Calls nobody makes, and what to use instead.
