@@ -1,0 +1,314 @@
+#include "pdq_kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Cells along an edge of the picture, and frequencies along an edge of the hash. */
+enum { CELLS = 64, BANDS = 16 };
+
+/* Under this along an edge the reference does not hash. */
+enum { EDGE_MIN = 5 };
+
+/* When the cells of a picture differ by less than this in luma, what is left is rounding. */
+static const float contrast_min = 1.0F / 64;
+
+/* For each cell, which samples along one axis it is a weighted sum of. */
+struct pdq_axis {
+    uint32_t first[CELLS];
+    uint32_t count[CELLS];
+    float *weights; /* CELLS rows of weights_max */
+    uint32_t weights_max;
+};
+
+struct pdq_kernel {
+    uint32_t width;
+    uint32_t height;
+    struct pdq_axis x;
+    struct pdq_axis y;
+    float *row;                /* width samples: one row of cells before its own filtering */
+    float basis[BANDS][CELLS]; /* the cosines, and once more transposed */
+    float basis_across[CELLS][BANDS];
+    float cells[CELLS][CELLS];
+    float half[BANDS][CELLS];
+    float bands[BANDS * BANDS];
+    float memory[];
+};
+
+/* --- Set-up ----------------------------------------------------------------------------------- */
+
+/* The box filter's window along an axis: 1/128 of it, rounded up. */
+static uint32_t window_of(uint32_t size)
+{
+    return (uint32_t)(((uint64_t)size + 2 * CELLS - 1) / (2 * CELLS));
+}
+
+/* The samples one pass of the box filter averages for position at: first up to end. An even window
+ * reaches one further to the right; at the edges it is cut off, not padded. */
+static void box_at(uint32_t at, uint32_t size, uint32_t *first, uint32_t *end)
+{
+    uint32_t window = window_of(size);
+    uint32_t right = at + (window + 2) / 2;
+    *first = right > window ? right - window : 0;
+    *end = right < size ? right : size;
+}
+
+/* Both passes of the filter at one position, as one set of weights. */
+static void axis_cell(struct pdq_axis *axis, uint32_t cell, uint32_t size)
+{
+    uint32_t at = (uint32_t)(((uint64_t)2 * cell + 1) * size / (2 * CELLS));
+    float *weights = axis->weights + (size_t)cell * axis->weights_max;
+    uint32_t outer_first;
+    uint32_t outer_end;
+    uint32_t first;
+    uint32_t end;
+    box_at(at, size, &outer_first, &outer_end);
+    box_at(outer_first, size, &axis->first[cell], &end);
+    for (uint32_t i = outer_first; i < outer_end; i++) {
+        box_at(i, size, &first, &end);
+        float share = (float)(1.0 / ((double)(outer_end - outer_first) * (double)(end - first)));
+        for (uint32_t j = first; j < end; j++) {
+            weights[j - axis->first[cell]] += share;
+        }
+    }
+    axis->count[cell] = end - axis->first[cell];
+}
+
+/* Cosines of a quarter turn in steps of 1/256 turn, times sqrt(2/64), rounded once to float. */
+static float basis_at(uint32_t frequency, uint32_t cell)
+{
+    static const float quarter[CELLS + 1] = {
+        0.176776692F,  0.17672345F,   0.176563755F,   0.176297709F,   0.175925463F,  0.175447255F,
+        0.174863353F,  0.17417413F,   0.173379973F,   0.172481388F,   0.171478912F,  0.170373142F,
+        0.169164747F,  0.167854458F,  0.16644305F,    0.164931387F,   0.163320363F,  0.161610976F,
+        0.15980424F,   0.157901242F,  0.155903131F,   0.153811097F,   0.151626423F,  0.14935042F,
+        0.146984443F,  0.144529939F,  0.141988367F,   0.139361277F,   0.136650234F,  0.133856878F,
+        0.130982891F,  0.128030002F,  0.125F,         0.121894695F,   0.118715972F,  0.115465738F,
+        0.112145945F,  0.108758606F,  0.105305754F,   0.101789467F,   0.0982118696F, 0.0945751071F,
+        0.0908813849F, 0.0871329084F, 0.0833319575F,  0.0794808045F,  0.0755817741F, 0.0716372207F,
+        0.0676495135F, 0.0636210516F, 0.0595542751F,  0.0554516204F,  0.0513155647F, 0.0471486002F,
+        0.0429532342F, 0.0387319922F, 0.0344874226F,  0.0302220769F,  0.0259385277F, 0.0216393545F,
+        0.0173271466F, 0.0130045004F, 0.00867402088F, 0.00433831709F, 0.0F,
+    };
+    uint32_t step = frequency * (2 * cell + 1) % (4 * CELLS);
+    step = step > 2 * CELLS ? 4 * CELLS - step : step;
+    return step > CELLS ? -quarter[2 * CELLS - step] : quarter[step];
+}
+
+static void fill_basis(struct pdq_kernel *kernel)
+{
+    for (uint32_t band = 0; band < BANDS; band++) {
+        for (uint32_t cell = 0; cell < CELLS; cell++) {
+            kernel->basis[band][cell] = basis_at(band + 1, cell);
+            kernel->basis_across[cell][band] = kernel->basis[band][cell];
+        }
+    }
+}
+
+static void axis_init(struct pdq_axis *axis, uint32_t size, float *weights, uint32_t weights_max)
+{
+    axis->weights = weights;
+    axis->weights_max = weights_max;
+    for (uint32_t cell = 0; cell < CELLS; cell++) {
+        axis_cell(axis, cell, size);
+    }
+}
+
+enum imprint_error pdq_kernel_new(uint32_t width, uint32_t height, struct pdq_kernel **out_kernel)
+{
+    uint32_t max_x = 2 * window_of(width) - 1;
+    uint32_t max_y = 2 * window_of(height) - 1;
+    size_t floats = (size_t)CELLS * max_x + (size_t)CELLS * max_y + width;
+    struct pdq_kernel *kernel = calloc(1, sizeof *kernel + floats * sizeof(float));
+    if (kernel == NULL) {
+        return IMPRINT_E_NOMEM;
+    }
+    kernel->width = width;
+    kernel->height = height;
+    axis_init(&kernel->x, width, kernel->memory, max_x);
+    axis_init(&kernel->y, height, kernel->memory + (size_t)CELLS * max_x, max_y);
+    kernel->row = kernel->memory + (size_t)CELLS * (max_x + max_y);
+    fill_basis(kernel);
+    *out_kernel = kernel;
+    return IMPRINT_OK;
+}
+
+void pdq_kernel_free(struct pdq_kernel *kernel)
+{
+    if (kernel == NULL) {
+        return;
+    }
+    explicit_bzero(kernel->row, kernel->width * sizeof(float));
+    explicit_bzero(kernel->cells, sizeof kernel->cells);
+    explicit_bzero(kernel->half, sizeof kernel->half);
+    explicit_bzero(kernel->bands, sizeof kernel->bands);
+    free(kernel);
+}
+
+/* --- Filtering -------------------------------------------------------------------------------- */
+
+static void weigh_rows(const struct pdq_axis *axis, uint32_t cell, const float *luma, size_t stride,
+                       uint32_t width, float *restrict out_row)
+{
+    const float *weights = axis->weights + (size_t)cell * axis->weights_max;
+    const float *row = luma + axis->first[cell] * stride;
+    for (uint32_t i = 0; i < width; i++) {
+        out_row[i] = weights[0] * row[i];
+    }
+    for (uint32_t k = 1; k < axis->count[cell]; k++) {
+        row += stride;
+        const float weight = weights[k];
+        for (uint32_t i = 0; i < width; i++) {
+            out_row[i] += weight * row[i];
+        }
+    }
+}
+
+static void weigh_columns(const struct pdq_axis *axis, const float *row, float out_cells[CELLS])
+{
+    for (uint32_t cell = 0; cell < CELLS; cell++) {
+        const float *weights = axis->weights + (size_t)cell * axis->weights_max;
+        const float *samples = row + axis->first[cell];
+        float sum = 0;
+        for (uint32_t k = 0; k < axis->count[cell]; k++) {
+            sum += weights[k] * samples[k];
+        }
+        out_cells[cell] = sum;
+    }
+}
+
+static void fill_cells(struct pdq_kernel *kernel, const float *luma, size_t stride)
+{
+    for (uint32_t i = 0; i < CELLS; i++) {
+        weigh_rows(&kernel->y, i, luma, stride, kernel->width, kernel->row);
+        weigh_columns(&kernel->x, kernel->row, kernel->cells[i]);
+    }
+}
+
+/* --- Quality ---------------------------------------------------------------------------------- */
+
+/* How far two neighbours differ, in whole percent of the range, fractions dropped. */
+static inline int32_t gradient(float a, float b)
+{
+    int32_t percent = (int32_t)((a - b) * 100.0F / 255.0F);
+    return percent < 0 ? -percent : percent;
+}
+
+static uint8_t quality_of(float (*cells)[CELLS])
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < CELLS; i++) {
+        for (uint32_t j = 0; j + 1 < CELLS; j++) {
+            sum += gradient(cells[i][j], cells[i][j + 1]);
+        }
+    }
+    for (uint32_t i = 0; i + 1 < CELLS; i++) {
+        for (uint32_t j = 0; j < CELLS; j++) {
+            sum += gradient(cells[i][j], cells[i + 1][j]);
+        }
+    }
+    int32_t quality = sum / 90;
+    return (uint8_t)(quality > IMPRINT_QUALITY_MAX ? IMPRINT_QUALITY_MAX : quality);
+}
+
+static bool has_contrast(float (*cells)[CELLS])
+{
+    float low = cells[0][0];
+    float high = cells[0][0];
+    for (uint32_t i = 0; i < CELLS; i++) {
+        for (uint32_t j = 0; j < CELLS; j++) {
+            low = cells[i][j] < low ? cells[i][j] : low;
+            high = cells[i][j] > high ? cells[i][j] : high;
+        }
+    }
+    return high - low >= contrast_min;
+}
+
+/* --- Bits ------------------------------------------------------------------------------------- */
+
+/* The 16x16 lowest frequencies of the DCT but the first row and column. Each sum runs over the
+ * cells in order, like the reference's, but many sums side by side. */
+static void fill_bands(struct pdq_kernel *kernel)
+{
+    for (uint32_t i = 0; i < BANDS; i++) {
+        float *restrict out = kernel->half[i];
+        memset(out, 0, sizeof kernel->half[i]);
+        for (uint32_t k = 0; k < CELLS; k++) {
+            const float weight = kernel->basis[i][k];
+            for (uint32_t j = 0; j < CELLS; j++) {
+                out[j] += weight * kernel->cells[k][j];
+            }
+        }
+    }
+    for (uint32_t i = 0; i < BANDS; i++) {
+        float *restrict out = kernel->bands + (size_t)i * BANDS;
+        memset(out, 0, BANDS * sizeof *out);
+        for (uint32_t k = 0; k < CELLS; k++) {
+            const float value = kernel->half[i][k];
+            for (uint32_t j = 0; j < BANDS; j++) {
+                out[j] += value * kernel->basis_across[k][j];
+            }
+        }
+    }
+}
+
+/* A float's bits as an integer that orders the same way. */
+static inline int32_t ordered(float value)
+{
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits < 0 ? (int32_t)((uint32_t)INT32_MIN - (uint32_t)bits) : bits;
+}
+
+/* The lower median: the 128th of the 256 values in ascending order, found by halving the range. */
+static int32_t median_of(const int32_t values[BANDS * BANDS])
+{
+    int64_t low = INT32_MIN;
+    int64_t high = INT32_MAX;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        const int32_t bound = (int32_t)middle;
+        int32_t count = 0;
+        for (size_t i = 0; i < BANDS * BANDS; i++) {
+            count += values[i] <= bound;
+        }
+        if (count >= BANDS * BANDS / 2) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return (int32_t)low;
+}
+
+/* The last band's bits come first. */
+static void bits_of(const float bands[BANDS * BANDS], struct imprint_hash *out_hash)
+{
+    int32_t values[BANDS * BANDS];
+    for (size_t i = 0; i < BANDS * BANDS; i++) {
+        values[i] = ordered(bands[i]);
+    }
+    const int32_t median = median_of(values);
+    memset(out_hash, 0, sizeof *out_hash);
+    for (size_t i = 0; i < BANDS * BANDS; i++) {
+        if (values[i] > median) {
+            out_hash->bytes[IMPRINT_HASH_BYTES - 1 - i / 8] |= (uint8_t)(1u << i % 8);
+        }
+    }
+    explicit_bzero(values, sizeof values);
+}
+
+void pdq_kernel_hash(struct pdq_kernel *kernel, const float *luma, size_t stride,
+                     struct imprint_pdq *out_pdq)
+{
+    memset(out_pdq, 0, sizeof *out_pdq);
+    if (kernel->width < EDGE_MIN || kernel->height < EDGE_MIN) {
+        return;
+    }
+    fill_cells(kernel, luma, stride);
+    out_pdq->quality = quality_of(kernel->cells);
+    out_pdq->is_hashable = has_contrast(kernel->cells);
+    if (out_pdq->is_hashable) {
+        fill_bands(kernel);
+        bits_of(kernel->bands, &out_pdq->hash);
+    }
+}
