@@ -89,6 +89,8 @@
 /* One answer names at most this many entries, nearest first. */
 #define LIMIT_MATCHES_MAX 1000
 #define LIMIT_PAGE_MAX    1000
+/* A hundred years; longer is "never". */
+#define LIMIT_EXPIRY_DAYS_MAX 36525
 /* One add is one transaction; a larger import comes in chunks, so that nobody waits long. */
 #define LIMIT_ENTRIES_ADD_MAX 200000
 

@@ -57,6 +57,13 @@ IMPRINT_MUST_USE enum imprint_error store_check(const struct store *store,
                                                 const struct store_visitor *visitor,
                                                 char out_finding[STORE_FINDING_BYTES]);
 
+/* store_check in a process of its own, which is gone when this returns: the visitor is called there
+ * and can only leave something behind in shared memory. A process that dies of the file is
+ * IMPRINT_E_STORE_DAMAGED. */
+IMPRINT_MUST_USE enum imprint_error store_verify(const struct store *store,
+                                                 const struct store_visitor *visitor,
+                                                 char out_finding[STORE_FINDING_BYTES]);
+
 /* Opens the list for transactions. */
 IMPRINT_MUST_USE enum imprint_error store_start(struct store *store);
 

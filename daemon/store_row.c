@@ -23,7 +23,6 @@ enum imprint_error store_error(struct store *store, int code)
     case MDB_KEYEXIST:
     case MDB_PAGE_NOTFOUND:
     case MDB_CORRUPTED:
-    case MDB_PANIC:
     case MDB_INVALID:
     case MDB_CURSOR_FULL:
     case MDB_PAGE_FULL:
