@@ -8,6 +8,7 @@
 #include <jpeglib.h>
 
 #include "image_codec.h"
+#include "jpeg_scans.h"
 
 struct jpeg_reader {
     struct jpeg_decompress_struct codec;
@@ -16,6 +17,7 @@ struct jpeg_reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct image_job *job;
+    struct jpeg_scans scans;  /* fast policy: what is left of the file to feed */
     enum imprint_error error; /* why we jumped */
     uint64_t blocks;          /* of all components: what one scan may visit */
     bool is_past_end;         /* the decoder asked for more bytes than there are */
@@ -78,11 +80,16 @@ static void on_source_begin(j_decompress_ptr codec)
     (void)codec;
 }
 
-/* All bytes are there from the start, so this is the end: as a file that ends early is shown. */
+/* All bytes are there from the start, so this is the end, as a file that ends early is shown; but
+ * for the fast policy, which leaves out stretches of the file. */
 static boolean on_source_empty(j_decompress_ptr codec)
 {
     static const JOCTET end_of_image[2] = {0xff, JPEG_EOI};
     struct jpeg_reader *reader = reader_of((j_common_ptr)codec);
+    if (jpeg_scans_next(&reader->scans, &codec->src->next_input_byte,
+                        &codec->src->bytes_in_buffer)) {
+        return TRUE;
+    }
     if (!reader->is_past_end) {
         reader->is_past_end = true;
         reader->is_empty = codec->input_iMCU_row == 0 && codec->input_scan_number <= 1 &&
@@ -95,15 +102,16 @@ static boolean on_source_empty(j_decompress_ptr codec)
 
 static void on_source_skip(j_decompress_ptr codec, long count)
 {
-    if (count <= 0) {
-        return;
-    }
-    if ((unsigned long)count > codec->src->bytes_in_buffer) {
+    const struct jpeg_reader *reader = reader_of((j_common_ptr)codec);
+    size_t left = count > 0 ? (size_t)count : 0;
+    while (left > codec->src->bytes_in_buffer && !reader->is_past_end) {
+        left -= codec->src->bytes_in_buffer;
         (void)on_source_empty(codec);
-        return;
     }
-    codec->src->next_input_byte += count;
-    codec->src->bytes_in_buffer -= (size_t)count;
+    if (!reader->is_past_end) {
+        codec->src->next_input_byte += left;
+        codec->src->bytes_in_buffer -= left;
+    }
 }
 
 /* Every scan may touch every block, whatever its bytes: a few hundred kilobytes can hold seconds
@@ -188,14 +196,18 @@ static void open_codec(struct jpeg_reader *reader)
     jpeg_create_decompress(codec);
     reader->progress.progress_monitor = on_progress;
     reader->source = (struct jpeg_source_mgr){
-        .next_input_byte = reader->job->bytes,
-        .bytes_in_buffer = reader->job->len,
         .init_source = on_source_begin,
         .fill_input_buffer = on_source_empty,
         .skip_input_data = on_source_skip,
         .resync_to_restart = jpeg_resync_to_restart,
         .term_source = on_source_begin,
     };
+    reader->scans = (struct jpeg_scans){.bytes = reader->job->bytes, .len = reader->job->len};
+    if (reader->job->policy == IMPRINT_POLICY_EXACT) {
+        reader->source.next_input_byte = reader->job->bytes;
+        reader->source.bytes_in_buffer = reader->job->len;
+        reader->scans.at = reader->job->len;
+    }
     codec->progress = &reader->progress;
     codec->src = &reader->source;
     size_t memory_max = reader->job->limits.memory_max;

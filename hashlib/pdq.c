@@ -97,8 +97,7 @@ static enum imprint_error turner_hash(struct turner *turner, struct image_turn t
         plane = turner->transposed;
         stride = sampler->rows;
     }
-    pdq_kernel_hash(turner->kernel[turn.is_transposed], plane, stride, out_pdq);
-    return IMPRINT_OK;
+    return pdq_kernel_hash(turner->kernel[turn.is_transposed], plane, stride, out_pdq);
 }
 
 /* --- The doors -------------------------------------------------------------------------------- */
@@ -129,7 +128,7 @@ enum imprint_error imprint_pdq_luma(const float *luma, uint32_t width, uint32_t 
     struct pdq_kernel *kernel;
     enum imprint_error error = pdq_kernel_new(width, height, &kernel);
     if (error == IMPRINT_OK) {
-        pdq_kernel_hash(kernel, luma, stride, out_pdq);
+        error = pdq_kernel_hash(kernel, luma, stride, out_pdq);
         pdq_kernel_free(kernel);
     }
     return error;

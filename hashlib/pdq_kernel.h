@@ -5,7 +5,8 @@
  *            of the samples it depends on; the weights follow from the size alone and are worked
  *            out once. Sums run in index order and nothing is fused, so that every build gives the
  *            same bits.
- * Ownership: pdq_kernel_new allocates all there is; freeing wipes it.
+ *            Where a bit hangs on rounding alone, the reference's own order is taken instead.
+ * Ownership: freeing wipes what there is of the picture.
  * Threads:   one kernel by one thread at a time.
  */
 #ifndef HASHLIB_PDQ_KERNEL_H
@@ -23,8 +24,8 @@ IMPRINT_MUST_USE enum imprint_error pdq_kernel_new(uint32_t width, uint32_t heig
                                                    struct pdq_kernel **out_kernel);
 void pdq_kernel_free(struct pdq_kernel *kernel);
 
-/* Samples are finite; rows are stride samples apart. */
-void pdq_kernel_hash(struct pdq_kernel *kernel, const float *luma, size_t stride,
-                     struct imprint_pdq *out_pdq);
+/* Samples are finite; rows are stride samples apart. IMPRINT_E_NOMEM. */
+IMPRINT_MUST_USE enum imprint_error pdq_kernel_hash(struct pdq_kernel *kernel, const float *luma,
+                                                    size_t stride, struct imprint_pdq *out_pdq);
 
 #endif

@@ -264,6 +264,19 @@ struct picture picture_posterized(const struct picture *picture)
     return picture_mapped(picture, posterize);
 }
 
+static void mirror_right_half(const struct picture *picture, uint32_t x, uint32_t y,
+                              uint8_t pixel[3])
+{
+    if (x > picture->width - 1 - x) {
+        memcpy(pixel, pixel_at(picture, picture->width - 1 - x, y), 3);
+    }
+}
+
+struct picture picture_symmetric(const struct picture *picture)
+{
+    return picture_mapped(picture, mirror_right_half);
+}
+
 struct picture picture_over_white(const struct picture *picture)
 {
     return picture_mapped(picture, blend_with_white);
@@ -417,6 +430,30 @@ struct picture picture_from_jpeg(const struct picture_file *file)
     return picture;
 }
 
+struct picture_file picture_jpeg_to_progressive(const void *bytes, size_t len)
+{
+    struct jpeg_decompress_struct from;
+    struct jpeg_compress_struct to;
+    struct jpeg_error_mgr errors;
+    unsigned char *out = NULL;
+    unsigned long out_len = 0;
+    from.err = jpeg_std_error(&errors);
+    to.err = &errors;
+    jpeg_create_decompress(&from);
+    jpeg_create_compress(&to);
+    jpeg_mem_src(&from, bytes, len);
+    jpeg_mem_dest(&to, &out, &out_len);
+    (void)jpeg_read_header(&from, TRUE);
+    jvirt_barray_ptr *coefficients = jpeg_read_coefficients(&from);
+    jpeg_copy_critical_parameters(&from, &to);
+    jpeg_simple_progression(&to);
+    jpeg_write_coefficients(&to, coefficients);
+    jpeg_finish_compress(&to);
+    jpeg_destroy_compress(&to);
+    jpeg_destroy_decompress(&from);
+    return (struct picture_file){must_have(out), out_len};
+}
+
 /* --- PNG -------------------------------------------------------------------------------------- */
 
 static void append_bytes(png_structp codec, png_bytep bytes, size_t count)
@@ -528,7 +565,7 @@ struct picture_file picture_to_png(const struct picture *picture, const struct p
     png_set_IHDR(codec, info, picture->width, picture->height, depth, png_colour_of(options->type),
                  options->is_interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_compression_level(codec, options->compression == 0 ? 3 : options->compression);
+    png_set_compression_level(codec, options->compression == 0 ? 1 : options->compression);
     if (png_colour_of(options->type) == PNG_COLOR_TYPE_PALETTE) {
         put_palette(codec, info, options->type == PICTURE_PNG_PALETTE_ALPHA);
     }

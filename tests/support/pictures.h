@@ -43,6 +43,8 @@ struct picture picture_framed(const struct picture *picture, uint32_t width, uin
 struct picture picture_grayed(const struct picture *picture);
 /* Six levels a channel, so that 216 colours hold it exactly. */
 struct picture picture_posterized(const struct picture *picture);
+/* The left half mirrored onto the right: every other band of its DCT is nothing but rounding. */
+struct picture picture_symmetric(const struct picture *picture);
 /* Composited over white with picture_alpha_at. */
 struct picture picture_over_white(const struct picture *picture);
 /* The alpha that PNG files with alpha get: opaque, clear and half-clear regions. */
@@ -83,6 +85,9 @@ struct picture_file picture_to_jpeg(const struct picture *picture,
 /* The pixels libjpeg makes of a file that is not CMYK. */
 struct picture picture_from_jpeg(const struct picture_file *file);
 
+/* The same coefficients as a progressive file: decoded in full, no pixel differs. */
+struct picture_file picture_jpeg_to_progressive(const void *bytes, size_t len);
+
 enum picture_png_type {
     PICTURE_PNG_RGB,
     PICTURE_PNG_GRAY, /* the red channel only */
@@ -97,7 +102,7 @@ struct picture_png {
     enum picture_png_type type;
     int depth; /* bits a channel; 0: 8. Under 8 for gray only, where the high bits are kept */
     bool is_interlaced;
-    int compression;      /* zlib level; 0: 3 */
+    int compression;      /* zlib level; 0: 1 */
     unsigned orientation; /* eXIf; 0: none */
 };
 /* options NULL: 8-bit RGB. */

@@ -369,7 +369,7 @@ static void each_turned_view_is_the_hash_of_that_turned_copy(void **state)
 static void views_of_a_stored_orientation_start_from_the_upright_picture(void **state)
 {
     (void)state;
-    struct picture stored = picture_make(24, 640, 530);
+    struct picture stored = picture_make(24, 530, 90);
     for (unsigned orientation = 1; orientation <= 8; orientation++) {
         const struct picture_jpeg kind = {.orientation = orientation};
         struct picture_file file = picture_to_jpeg(&stored, &kind);
@@ -503,14 +503,15 @@ static bool is_image_error(enum imprint_error error)
     return error >= IMPRINT_E_IMAGE_EMPTY && error <= IMPRINT_E_IMAGE_TOO_COMPLEX;
 }
 
-static void check_cut(const struct picture_file *file, size_t len)
+static void check_cut(const struct picture_file *file, size_t len, enum imprint_policy policy)
 {
+    const struct imprint_image_options options = {.policy = policy};
     /* A copy of that very length, so that the sanitizer sees a read beyond it. */
     uint8_t *bytes = malloc(len == 0 ? 1 : len);
     assert_non_null(bytes);
     memcpy(bytes, file->bytes, len);
     struct imprint_image *image;
-    enum imprint_error error = imprint_image_open(bytes, len, NULL, &image);
+    enum imprint_error error = imprint_image_open(bytes, len, &options, &image);
     if (error != IMPRINT_OK) {
         assert_true(is_image_error(error));
     } else {
@@ -536,7 +537,8 @@ static void a_file_cut_anywhere_is_an_error_or_says_so(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct picture_file file = picture_to_jpeg(&picture, &kinds[i]);
         for (size_t len = 0; len < file.len; len++) {
-            check_cut(&file, len);
+            check_cut(&file, len, IMPRINT_POLICY_EXACT);
+            check_cut(&file, len, IMPRINT_POLICY_FAST);
         }
         picture_file_done(&file);
     }
@@ -544,7 +546,7 @@ static void a_file_cut_anywhere_is_an_error_or_says_so(void **state)
         const struct picture_png kind = {.is_interlaced = interlaced == 1};
         struct picture_file file = picture_to_png(&picture, &kind);
         for (size_t len = 0; len < file.len; len++) {
-            check_cut(&file, len);
+            check_cut(&file, len, IMPRINT_POLICY_EXACT);
         }
         picture_file_done(&file);
     }
@@ -577,6 +579,7 @@ static void flip_bits(struct picture_file file, size_t step)
         /* A flipped size may be large: bounded, so that the test is quick. */
         const struct imprint_image_options options = {
             .limits.pixels_max = 100000,
+            .policy = bit / step % 2 == 0 ? IMPRINT_POLICY_EXACT : IMPRINT_POLICY_FAST,
             .views = bit % 16 == 0 ? IMPRINT_VIEWS_ALL : IMPRINT_VIEWS_UPRIGHT};
         enum imprint_error error = imprint_image_open(file.bytes, file.len, &options, &image);
         if (error == IMPRINT_OK) {
@@ -623,6 +626,37 @@ static void flipped_bits_never_crash_nor_print(void **state)
     (void)fclose(captured);
 }
 
+/* Large enough for the fast policy to leave out scans; the markers are at the front of each. */
+static void a_damaged_progressive_file_is_read_fast_or_refused(void **state)
+{
+    (void)state;
+    struct picture small = picture_make(45, 100, 100);
+    struct picture picture = picture_scaled(&small, 1600, 1300);
+    const struct picture_jpeg kind = {.is_progressive = true, .quality = 30};
+    struct picture_file file = picture_to_jpeg(&picture, &kind);
+    const struct imprint_image_options options = {.policy = IMPRINT_POLICY_FAST};
+    unsigned read = 0;
+    for (size_t i = 1; i < 80; i++) {
+        size_t at = file.len * i / 80;
+        const uint8_t kept = file.bytes[at];
+        file.bytes[at] = 0xff; /* makes a marker of what follows, or hides one */
+        struct picture_file cut = {file.bytes, i % 2 == 0 ? file.len : at + 2};
+        struct imprint_image *image;
+        enum imprint_error error = imprint_image_open(cut.bytes, cut.len, &options, &image);
+        if (error == IMPRINT_OK) {
+            read++;
+            imprint_image_free(image);
+        } else {
+            assert_true(is_image_error(error));
+        }
+        file.bytes[at] = kept;
+    }
+    assert_true(read > 0);
+    picture_file_done(&file);
+    picture_done(&picture);
+    picture_done(&small);
+}
+
 static void a_png_is_complete_without_what_follows_its_pixels(void **state)
 {
     (void)state;
@@ -658,6 +692,7 @@ int main(void)
         cmocka_unit_test(a_file_cut_anywhere_is_an_error_or_says_so),
         cmocka_unit_test(a_jpeg_cut_in_the_middle_is_hashed_from_what_is_there),
         cmocka_unit_test(flipped_bits_never_crash_nor_print),
+        cmocka_unit_test(a_damaged_progressive_file_is_read_fast_or_refused),
         cmocka_unit_test(a_png_is_complete_without_what_follows_its_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
