@@ -5,42 +5,37 @@
 
 #include "index_private.h"
 
-/* Scanning so many keys costs about as much as a search of the main part at a million entries. */
-#define DELTA_COMFORTABLE 8192
-
 /* --- Views ----------------------------------------------------------------------------------- */
 
-static struct view *view_new(struct index_memory *memory)
+struct view *index_view_new(struct index_memory *memory)
 {
     struct view *view = calloc(1, sizeof *view);
     if (view == NULL) {
         return NULL;
     }
     view->records = records_new(memory);
+    view->tables = calloc(1, sizeof *view->tables);
     view->delta = delta_new();
-    if (view->records == NULL || view->delta == NULL) {
-        records_free(memory, view->records);
-        delta_free(memory, view->delta);
-        free(view);
+    if (view->records == NULL || view->tables == NULL || view->delta == NULL) {
+        index_view_free(memory, view);
         return NULL;
     }
     return view;
 }
 
-/* Everything the view points to goes too. */
-static void view_free(struct index_memory *memory, struct view *view)
+void index_view_free(struct index_memory *memory, struct view *view)
 {
     if (view == NULL) {
         return;
     }
+    for (unsigned i = 0; view->tables != NULL && i < SEGMENTS_MAX * INDEX_CHUNKS; i++) {
+        table_free(memory, atomic_load(&view->tables->of[i / INDEX_CHUNKS][i % INDEX_CHUNKS]));
+    }
+    free(view->tables);
     records_free(memory, view->records);
     delta_free(memory, view->delta);
+    delta_free(memory, view->sealed);
     free(view);
-}
-
-static struct view *current_view(const struct index *index)
-{
-    return atomic_load_explicit(&index->view, memory_order_acquire);
 }
 
 /* --- Life ------------------------------------------------------------------------------------ */
@@ -53,15 +48,16 @@ enum imprint_error index_new(struct index **out_index)
     }
     index->memory = calloc(1, sizeof *index->memory);
     index->readers = aligned_alloc(alignof(struct index_readers), sizeof *index->readers);
-    struct view *view = index->memory == NULL ? NULL : view_new(index->memory);
+    struct view *view = index->memory == NULL ? NULL : index_view_new(index->memory);
     if (index->readers == NULL || view == NULL) {
-        view_free(index->memory, view);
+        index_view_free(index->memory, view);
         free(index->readers);
         free(index->memory);
         free(index);
         return IMPRINT_E_NOMEM;
     }
     index_permutation_init(&index->permutation);
+    index_flips_init(&index->flips);
     index->kernels = index_kernels_at(0);
     index_readers_init(index->readers);
     atomic_init(&index->view, view);
@@ -75,7 +71,8 @@ void index_free(struct index *index)
     if (index == NULL) {
         return;
     }
-    view_free(index->memory, current_view(index));
+    index_merge_abandon(index);
+    index_view_free(index->memory, index_current_view(index));
     pthread_mutex_destroy(&index->changing);
     index_readers_done(index->readers);
     free(index->readers);
@@ -94,7 +91,7 @@ enum imprint_error index_reserve(struct index *index, size_t count)
 {
     enum imprint_error error = IMPRINT_OK;
     pthread_mutex_lock(&index->changing);
-    struct view *view = current_view(index);
+    struct view *view = index_current_view(index);
     if (!records_reserve(index->memory, view->records, count) ||
         !delta_reserve(index->memory, view->delta, count)) {
         error = IMPRINT_E_NOMEM;
@@ -112,56 +109,11 @@ void index_add(struct index *index, const struct index_item *item)
     pthread_mutex_lock(&index->changing);
     assert(index->reserved > 0);
     index->reserved--;
-    struct view *view = current_view(index);
+    struct view *view = index_current_view(index);
     uint32_t slot = records_take(view->records, &key, item->entry, item->list);
     delta_append(view->delta, &key, slot);
     atomic_fetch_add_explicit(&index->live, 1, memory_order_relaxed);
     pthread_mutex_unlock(&index->changing);
-}
-
-/* Marks the slot if it is the entry's and alive. */
-static bool kill_slot(struct records *records, uint32_t slot, uint64_t entry)
-{
-    struct record_chunk *chunk = records_chunk(records, slot);
-    size_t place = slot % RECORDS_A_CHUNK;
-    uint64_t bit = (uint64_t)1 << place % 64;
-    if (chunk->entries[place] != entry || records_is_dead(records, slot)) {
-        return false;
-    }
-    atomic_fetch_or_explicit(&chunk->dead[place / 64], bit, memory_order_release);
-    return true;
-}
-
-static bool remove_from_block(struct index *index, const struct delta_block *block, size_t count,
-                              uint64_t entry, const struct index_key *key)
-{
-    uint32_t equal[INDEX_SURVIVORS_MAX];
-    for (size_t start = 0; start < count; start += INDEX_SURVIVORS_MAX) {
-        size_t left = count - start;
-        size_t found = index->kernels->scan_keys(
-            block->keys + start, left < INDEX_SURVIVORS_MAX ? left : INDEX_SURVIVORS_MAX, key, 0,
-            equal);
-        for (size_t i = 0; i < found; i++) {
-            if (kill_slot(current_view(index)->records, block->slots[start + equal[i]], entry)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool remove_from_delta(struct index *index, const struct delta *delta, uint64_t entry,
-                              const struct index_key *key)
-{
-    size_t left = atomic_load_explicit(&delta->count, memory_order_relaxed);
-    for (unsigned b = 0; left > 0; b++) {
-        size_t count = left < delta_block_count(b) ? left : delta_block_count(b);
-        if (remove_from_block(index, &delta->blocks[b], count, entry, key)) {
-            return true;
-        }
-        left -= count;
-    }
-    return false;
 }
 
 bool index_remove(struct index *index, uint64_t entry, const struct imprint_hash *hash)
@@ -169,7 +121,7 @@ bool index_remove(struct index *index, uint64_t entry, const struct imprint_hash
     struct index_key key;
     index_permutation_apply(&index->permutation, hash, &key);
     pthread_mutex_lock(&index->changing);
-    bool removed = remove_from_delta(index, current_view(index)->delta, entry, &key);
+    bool removed = index_mark_dead(index, entry, &key);
     if (removed) {
         atomic_fetch_sub_explicit(&index->live, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&index->dead, 1, memory_order_relaxed);
@@ -178,96 +130,97 @@ bool index_remove(struct index *index, uint64_t entry, const struct imprint_hash
     return removed;
 }
 
-/* Puts a view in place of the current one and waits until nobody looks at the old one, which is
- * returned. */
-static struct view *replace_view(struct index *index, struct view *view)
-{
-    struct view *old = atomic_exchange(&index->view, view);
-    index_readers_wait(index->readers);
-    return old;
-}
+/* --- Loading --------------------------------------------------------------------------------- */
 
-static bool fill_view(struct index *index, struct view *view, const struct index_item *items,
-                      size_t count)
+static void fill_records(const struct index *index, struct records *records,
+                         const struct index_item *items, size_t count)
 {
-    if (!records_reserve(index->memory, view->records, count + index->reserved) ||
-        !delta_reserve(index->memory, view->delta, count + index->reserved)) {
-        return false;
-    }
     for (size_t i = 0; i < count; i++) {
         struct index_key key;
         index_permutation_apply(&index->permutation, &items[i].hash, &key);
-        uint32_t slot = records_take(view->records, &key, items[i].entry, items[i].list);
-        delta_append(view->delta, &key, slot);
+        (void)records_take(records, &key, items[i].entry, items[i].list);
+    }
+}
+
+static bool build_tables(struct index_memory *memory, const struct records *records,
+                         struct tables *tables)
+{
+    struct table_scratch scratch = {0};
+    size_t used = records->used;
+    if (!table_scratch_reserve(memory, &scratch, used < SEGMENT_SLOTS ? used : SEGMENT_SLOTS)) {
+        return false;
+    }
+    unsigned segments = (unsigned)((used + SEGMENT_SLOTS - 1) / SEGMENT_SLOTS);
+    bool is_built = true;
+    for (unsigned i = 0; i < segments * INDEX_CHUNKS && is_built; i++) {
+        uint32_t segment = i / INDEX_CHUNKS;
+        size_t left = used - (size_t)segment * SEGMENT_SLOTS;
+        struct table_source source = {
+            .records = records,
+            .segment = segment,
+            .count = left < SEGMENT_SLOTS ? left : SEGMENT_SLOTS,
+        };
+        struct table *table = table_build(memory, &scratch, &source, i % INDEX_CHUNKS);
+        atomic_store(&tables->of[segment][i % INDEX_CHUNKS], table);
+        is_built = table != NULL;
+    }
+    atomic_store(&tables->segment_count, segments);
+    table_scratch_done(memory, &scratch);
+    return is_built;
+}
+
+static bool fill_view(const struct index *index, struct view *view, const struct index_item *items,
+                      size_t count)
+{
+    bool has_tables = count > INDEX_TABLES_FROM;
+    size_t in_delta = index->reserved + (has_tables ? 0 : count);
+    if (!records_reserve(index->memory, view->records, count + index->reserved) ||
+        !delta_reserve(index->memory, view->delta, in_delta)) {
+        return false;
+    }
+    fill_records(index, view->records, items, count);
+    if (has_tables) {
+        return build_tables(index->memory, view->records, view->tables);
+    }
+    for (uint32_t slot = 0; slot < count; slot++) {
+        delta_append(view->delta, records_key(view->records, slot), slot);
     }
     return true;
 }
 
 enum imprint_error index_load(struct index *index, const struct index_item *items, size_t count)
 {
-    struct view *view = view_new(index->memory);
-    if (view == NULL) {
+    struct view *view = index_view_new(index->memory);
+    if (view == NULL || !fill_view(index, view, items, count)) {
+        index_view_free(index->memory, view);
         return IMPRINT_E_NOMEM;
     }
-    if (!fill_view(index, view, items, count)) {
-        view_free(index->memory, view);
-        return IMPRINT_E_NOMEM;
-    }
-    view_free(index->memory, replace_view(index, view));
+    struct view *old = atomic_exchange(&index->view, view);
+    index_readers_wait(index->readers);
+    index_merge_abandon(index);
+    index_view_free(index->memory, old);
     atomic_store(&index->live, count);
     atomic_store(&index->dead, 0);
     return IMPRINT_OK;
 }
 
-/* --- Merging --------------------------------------------------------------------------------- */
+/* --- Figures --------------------------------------------------------------------------------- */
 
 bool index_wants_merge(const struct index *index)
 {
     size_t dead = atomic_load_explicit(&index->dead, memory_order_relaxed);
     size_t live = atomic_load_explicit(&index->live, memory_order_relaxed);
-    return dead > DELTA_COMFORTABLE && dead > live / 8;
-}
-
-/* Appends the living records of from to view, copies and all. */
-static void copy_living(const struct view *from, struct view *view)
-{
-    size_t count = atomic_load_explicit(&from->delta->count, memory_order_relaxed);
-    size_t position = 0;
-    for (unsigned b = 0; position < count; b++) {
-        const struct delta_block *block = &from->delta->blocks[b];
-        for (size_t i = 0; i < delta_block_count(b) && position < count; i++, position++) {
-            uint32_t slot = block->slots[i];
-            if (!records_is_dead(from->records, slot)) {
-                const struct record_chunk *chunk = records_chunk(from->records, slot);
-                uint32_t copy = records_take(view->records, &block->keys[i],
-                                             chunk->entries[slot % RECORDS_A_CHUNK],
-                                             chunk->lists[slot % RECORDS_A_CHUNK]);
-                delta_append(view->delta, &block->keys[i], copy);
-            }
-        }
+    if (dead > INDEX_DELTA_COMFORTABLE && dead > live / 8) {
+        return true;
     }
-}
-
-enum imprint_error index_merge(struct index *index)
-{
-    struct view *view = view_new(index->memory);
-    if (view == NULL) {
-        return IMPRINT_E_NOMEM;
-    }
-    pthread_mutex_lock(&index->changing);
-    size_t room = atomic_load(&index->live) + index->reserved;
-    if (!records_reserve(index->memory, view->records, room) ||
-        !delta_reserve(index->memory, view->delta, room)) {
-        pthread_mutex_unlock(&index->changing);
-        view_free(index->memory, view);
-        return IMPRINT_E_NOMEM;
-    }
-    copy_living(current_view(index), view);
-    atomic_store(&index->dead, 0);
-    struct view *old = replace_view(index, view);
-    pthread_mutex_unlock(&index->changing);
-    view_free(index->memory, old);
-    return IMPRINT_OK;
+    atomic_size_t *counter = index_readers_enter(index->readers);
+    const struct view *view = atomic_load(&index->view);
+    bool has_tables = atomic_load(&view->tables->segment_count) > 0;
+    bool is_long =
+        delta_count(view->delta) > (has_tables ? INDEX_DELTA_COMFORTABLE : INDEX_TABLES_FROM);
+    bool is_half_merged = view->sealed != NULL;
+    index_readers_leave(counter);
+    return is_long || is_half_merged;
 }
 
 size_t index_count(const struct index *index)

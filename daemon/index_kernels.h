@@ -17,6 +17,30 @@ struct index_key {
 /* The most survivors one call of a kernel gives, and so the most keys one call may be asked for. */
 #define INDEX_SURVIVORS_MAX 256
 
+/* A stretch of 16-bit values, of which those within limit bits of query survive. */
+struct index_run {
+    const uint16_t *values; /* readable up to INDEX_RUN_SLACK values past the end */
+    uint32_t begin;         /* positions in values */
+    uint32_t end;
+    uint16_t query;
+    uint8_t limit;
+    uint8_t chunk; /* the caller's */
+};
+
+#define INDEX_RUN_SLACK 32
+
+struct index_survivor {
+    uint32_t position;
+    uint32_t run;
+};
+
+/* Runs to be scanned, and how far it went: next and the begin of that run move on. */
+struct index_runs {
+    struct index_run *runs;
+    size_t count;
+    size_t next;
+};
+
 struct index_kernels {
     const char *name;
     /* Bits in which two keys differ. */
@@ -25,6 +49,9 @@ struct index_kernels {
      * lie within radius of query; returns how many. */
     size_t (*scan_keys)(const struct index_key *keys, size_t count, const struct index_key *query,
                         unsigned radius, uint32_t *out_positions);
+    /* Goes on with the runs until they are done (next == count) or the survivors might exceed
+     * INDEX_SURVIVORS_MAX; returns how many were written, in order of runs and positions. */
+    size_t (*scan_runs)(struct index_runs *runs, struct index_survivor *out_survivors);
 };
 
 /* The sets this processor can run, quickest first; NULL past the last one. */

@@ -1,8 +1,7 @@
-/* Records in chunks that never move, and the delta of those not yet in the main part. */
+#include "index_records.h"
+
 #include <assert.h>
 #include <stdlib.h>
-
-#include "index_private.h"
 
 /* --- Records --------------------------------------------------------------------------------- */
 
@@ -55,9 +54,30 @@ uint32_t records_take(struct records *records, const struct index_key *key, uint
     chunk->keys[place] = *key;
     chunk->entries[place] = entry;
     chunk->lists[place] = list;
-    atomic_fetch_and_explicit(&chunk->dead[place / 64], ~((uint64_t)1 << place % 64),
-                              memory_order_release);
     return slot;
+}
+
+bool records_reserve_free(struct records *records, size_t count)
+{
+    size_t needed = records->free_count + count;
+    if (needed <= records->free_capacity) {
+        return true;
+    }
+    uint32_t *slots = reallocarray(records->free, needed, sizeof *slots);
+    if (slots == NULL) {
+        return false;
+    }
+    records->free = slots;
+    records->free_capacity = needed;
+    return true;
+}
+
+void records_give_back(struct records *records, uint32_t slot)
+{
+    assert(records->free_count < records->free_capacity);
+    _Atomic uint64_t *dead = &records_chunk(records, slot)->dead[slot % RECORDS_A_CHUNK / 64];
+    atomic_fetch_and_explicit(dead, ~((uint64_t)1 << slot % 64), memory_order_relaxed);
+    records->free[records->free_count++] = slot;
 }
 
 /* --- Delta ----------------------------------------------------------------------------------- */

@@ -11,6 +11,44 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
+void index_ring_limits(unsigned radius, unsigned chunks, int8_t *out_limits)
+{
+    for (unsigned i = 0; i < chunks; i++) {
+        unsigned share = (radius + 1) / chunks + (i < (radius + 1) % chunks ? 1 : 0);
+        out_limits[i] = (int8_t)((int)share - 1);
+    }
+}
+
+int index_ring_first_start(const uint8_t *distances, const int8_t *limits, unsigned chunks)
+{
+    for (unsigned i = 0; i < chunks; i++) {
+        unsigned next = i + 1 == chunks ? 0 : i + 1;
+        if (distances[i] <= limits[i] &&
+            distances[i] + distances[next] <= limits[i] + limits[next] + 1) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+void index_flips_init(struct index_flips *flips)
+{
+    size_t count = 0;
+    for (int bits = 0; bits <= INDEX_LIMIT_MAX; bits++) {
+        for (uint32_t value = 0; value < 1u << INDEX_CHUNK_BITS; value++) {
+            if (__builtin_popcount(value) == bits) {
+                flips->values[count++] = (uint16_t)value;
+            }
+        }
+    }
+}
+
+unsigned index_flips_within(int limit)
+{
+    static const uint16_t counts[] = {0, 1, 17, 137, INDEX_FLIPS_COUNT};
+    return counts[limit + 1];
+}
+
 void index_permutation_init(struct index_permutation *permutation)
 {
     uint8_t place[IMPRINT_HASH_BITS];

@@ -1,6 +1,7 @@
 /* The index against a plain list that is searched item by item: random histories of changes, merges
  * and searches, with readers beside them, and with every allocation failed in turn. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -369,6 +370,256 @@ static void the_same_hash_in_several_entries_is_several_hits(void **state)
     free(model.items);
 }
 
+/* --- The bound ------------------------------------------------------------------------------- */
+
+/* All ways to spread distances over a ring of `chunks` chunks of `bits` bits. */
+static void assert_ring_misses_nothing(unsigned chunks, unsigned bits)
+{
+    size_t ways = 1;
+    for (unsigned i = 0; i < chunks; i++) {
+        ways *= bits + 1;
+    }
+    for (unsigned radius = 0; radius < chunks * bits; radius++) {
+        int8_t limits[INDEX_CHUNKS];
+        int sum = 0;
+        index_ring_limits(radius, chunks, limits);
+        for (unsigned i = 0; i < chunks; i++) {
+            assert_in_range(limits[i] + 1, 0, bits + 1);
+            sum += limits[i] + 1;
+        }
+        assert_int_equal(sum, radius + 1);
+        for (size_t way = 0; way < ways; way++) {
+            uint8_t distances[INDEX_CHUNKS];
+            unsigned total = 0;
+            size_t rest = way;
+            for (unsigned i = 0; i < chunks; i++, rest /= bits + 1) {
+                distances[i] = (uint8_t)(rest % (bits + 1));
+                total += distances[i];
+            }
+            assert_true(total > radius || index_ring_first_start(distances, limits, chunks) >= 0);
+        }
+    }
+}
+
+static void every_spread_of_a_distance_over_the_ring_has_a_start(void **state)
+{
+    (void)state;
+    assert_ring_misses_nothing(2, 16);
+    assert_ring_misses_nothing(3, 8);
+    assert_ring_misses_nothing(4, 4);
+    assert_ring_misses_nothing(5, 4);
+    assert_ring_misses_nothing(6, 3);
+    assert_ring_misses_nothing(8, 2);
+    assert_ring_misses_nothing(12, 1);
+}
+
+static void flips_are_all_values_of_few_bits_once(void **state)
+{
+    (void)state;
+    struct index_flips flips;
+    index_flips_init(&flips);
+    static bool seen[65536];
+    memset(seen, 0, sizeof seen);
+    for (int bits = 0; bits <= INDEX_LIMIT_MAX; bits++) {
+        for (unsigned i = index_flips_within(bits - 1); i < index_flips_within(bits); i++) {
+            assert_int_equal(__builtin_popcount(flips.values[i]), bits);
+            assert_false(seen[flips.values[i]]);
+            seen[flips.values[i]] = true;
+        }
+    }
+    assert_int_equal(index_flips_within(0), 1);
+    assert_int_equal(index_flips_within(1), 1 + 16);
+    assert_int_equal(index_flips_within(2), 1 + 16 + 120);
+    assert_int_equal(index_flips_within(3), 1 + 16 + 120 + 560);
+}
+
+static void the_permutation_moves_each_bit_to_a_place_of_its_own(void **state)
+{
+    (void)state;
+    struct index_permutation permutation;
+    index_permutation_init(&permutation);
+    struct index_key all = {{0}};
+    for (unsigned bit = 0; bit < IMPRINT_HASH_BITS; bit++) {
+        struct imprint_hash hash = {{0}};
+        hash.bytes[bit / 8] = (uint8_t)(1u << bit % 8);
+        struct index_key key;
+        index_permutation_apply(&permutation, &hash, &key);
+        unsigned ones = 0;
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_equal(all.words[i] & key.words[i], 0);
+            all.words[i] |= key.words[i];
+            ones += (unsigned)__builtin_popcountll(key.words[i]);
+        }
+        assert_int_equal(ones, 1);
+    }
+}
+
+/* --- Difficult lists ------------------------------------------------------------------------- */
+
+enum { HARD_COUNT = 40000 };
+
+/* Sanitizers make everything ten times slower; they look at the code, not at each threshold. */
+#ifdef IMPRINT_SANITIZED
+#define THRESHOLD_STEP 9
+#else
+#define THRESHOLD_STEP 1
+#endif
+
+static void give_list(struct index_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        items[i].entry = i;
+        items[i].list = (uint16_t)(i % MODEL_LISTS);
+    }
+}
+
+/* As many hits as expected, each entry once and at its distance. */
+static void assert_hits_right(const struct index_hits *hits, const uint16_t *distances,
+                              size_t expected)
+{
+    static bool is_seen[HARD_COUNT];
+    memset(is_seen, 0, sizeof is_seen);
+    assert_int_equal(hits->count, expected);
+    size_t faults = 0;
+    for (size_t i = 0; i < hits->count; i++) {
+        const struct index_hit *hit = &hits->items[i];
+        faults += is_seen[hit->entry] || hit->distance != distances[hit->entry];
+        is_seen[hit->entry] = true;
+    }
+    assert_int_equal(faults, 0);
+}
+
+/* One query at every threshold, with every set of instructions, against distances counted once. */
+static void assert_all_thresholds_agree(struct index *index, const struct index_item *items,
+                                        const struct imprint_hash *hash)
+{
+    static uint16_t distances[HARD_COUNT];
+    size_t at_distance[IMPRINT_HASH_BITS + 1] = {0};
+    for (size_t i = 0; i < HARD_COUNT; i++) {
+        distances[i] = (uint16_t)slow_distance(&items[i].hash, hash);
+        at_distance[distances[i]]++;
+    }
+    for (uint8_t threshold = 0; threshold <= INDEX_THRESHOLD_MAX; threshold += THRESHOLD_STEP) {
+        size_t expected = 0;
+        for (unsigned i = 0; i <= threshold; i++) {
+            expected += at_distance[i];
+        }
+        const uint8_t thresholds[MODEL_LISTS] = {threshold, threshold, threshold, threshold};
+        struct index_query query = {hash, 1, thresholds, MODEL_LISTS};
+        for (size_t rank = 0; index_kernels_at(rank) != NULL; rank++) {
+            index_use_kernels(index, index_kernels_at(rank));
+            struct index_hits hits = {0};
+            assert_int_equal(index_search(index, &query, &hits), IMPRINT_OK);
+            assert_hits_right(&hits, distances, expected);
+            index_hits_done(&hits);
+        }
+    }
+}
+
+typedef void (*fill_fn)(uint64_t *random, struct index_item *items, size_t count);
+
+static void assert_list_is_searched_right(fill_fn fill)
+{
+    uint64_t random = 11;
+    struct index_item *items = calloc(HARD_COUNT, sizeof *items);
+    assert_non_null(items);
+    fill(&random, items, HARD_COUNT);
+    give_list(items, HARD_COUNT);
+    struct index *index = new_index();
+    assert_int_equal(index_load(index, items, HARD_COUNT), IMPRINT_OK);
+    for (unsigned round = 0; round < 2; round++) {
+        struct imprint_hash hash = items[below(&random, HARD_COUNT)].hash;
+        flip_bits(&random, &hash, 20 * round);
+        assert_all_thresholds_agree(index, items, &hash);
+    }
+    index_free(index);
+    free(items);
+}
+
+static void fill_all_equal(uint64_t *random, struct index_item *items, size_t count)
+{
+    struct imprint_hash hash = near_hash(random, 1, 0);
+    for (size_t i = 0; i < count; i++) {
+        items[i].hash = hash;
+    }
+}
+
+/* All share fifteen of sixteen chunks with their neighbours: the bucket of everybody is one. */
+static void fill_one_bucket(uint64_t *random, struct index_item *items, size_t count)
+{
+    struct imprint_hash centre = near_hash(random, 1, 0);
+    for (size_t i = 0; i < count; i++) {
+        items[i].hash = centre;
+        for (size_t byte = 0; byte < 8; byte++) {
+            items[i].hash.bytes[byte] = (uint8_t)next_random(random);
+        }
+    }
+}
+
+static void fill_clusters(uint64_t *random, struct index_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        items[i].hash = near_hash(random, 50, 90);
+    }
+}
+
+/* Spreads a distance around the bound over the chunks as evenly and as unevenly as it goes. The
+ * bits of a chunk are found by asking the permutation. */
+static void fill_at_the_bound(uint64_t *random, struct index_item *items, size_t count)
+{
+    static struct index_permutation permutation;
+    uint16_t bits[INDEX_CHUNKS][INDEX_CHUNK_BITS];
+    unsigned found[INDEX_CHUNKS] = {0};
+    index_permutation_init(&permutation);
+    for (uint16_t bit = 0; bit < IMPRINT_HASH_BITS; bit++) {
+        struct imprint_hash hash = {{0}};
+        hash.bytes[bit / 8] = (uint8_t)(1u << bit % 8);
+        struct index_key key;
+        index_permutation_apply(&permutation, &hash, &key);
+        for (unsigned chunk = 0; chunk < INDEX_CHUNKS; chunk++) {
+            if (index_key_chunk(&key, chunk) != 0) {
+                bits[chunk][found[chunk]++] = bit;
+            }
+        }
+    }
+    struct imprint_hash centre = near_hash(random, 1, 0);
+    for (size_t i = 0; i < count; i++) {
+        items[i].hash = centre;
+        size_t budget = below(random, 66);
+        for (size_t chunk = below(random, INDEX_CHUNKS), spent; budget > 0; chunk++) {
+            size_t most = i % 2 == 0 ? 1 + i / 2 % 4 : below(random, 1 + INDEX_CHUNK_BITS);
+            for (spent = 0; spent < most && budget > 0; spent++, budget--) {
+                uint16_t bit = bits[chunk % INDEX_CHUNKS][below(random, INDEX_CHUNK_BITS)];
+                items[i].hash.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            }
+        }
+    }
+}
+
+static void equal_hashes_are_found_once_each(void **state)
+{
+    (void)state;
+    assert_list_is_searched_right(fill_all_equal);
+}
+
+static void hashes_of_one_bucket_are_told_apart(void **state)
+{
+    (void)state;
+    assert_list_is_searched_right(fill_one_bucket);
+}
+
+static void clusters_are_searched_right_at_every_threshold(void **state)
+{
+    (void)state;
+    assert_list_is_searched_right(fill_clusters);
+}
+
+static void distances_at_the_bound_in_every_chunk_are_found(void **state)
+{
+    (void)state;
+    assert_list_is_searched_right(fill_at_the_bound);
+}
+
 /* --- Failing allocations --------------------------------------------------------------------- */
 
 /* Runs call with the 1st, 2nd, ... allocation failing until none fails any more; after each failure
@@ -403,7 +654,7 @@ static enum imprint_error call_load(struct index *index)
 
 static enum imprint_error call_reserve(struct index *index)
 {
-    return index_reserve(index, 200000);
+    return index_reserve(index, 20000);
 }
 
 static enum imprint_error call_search(struct index *index)
@@ -461,7 +712,7 @@ static void a_failed_allocation_changes_nothing(void **state)
 
 /* --- Readers beside a writer and a merger ----------------------------------------------------- */
 
-enum { STORM_ENTRIES = 512, STORM_CHANGES = 20000, STORM_READERS = 2 };
+enum { STORM_ENTRIES = 512, STORM_CHANGES = 10000, STORM_READERS = 2 };
 
 /* version % 4: 0 absent, 1 being added, 2 there, 3 being removed. */
 struct storm {
@@ -563,6 +814,7 @@ static void readers_see_every_finished_change_and_no_half_one(void **state)
     /* Also where one processor serves all: go on until the others had their turn. */
     while (atomic_load(&storm.checks) < 200 || atomic_load(&storm.merges) < 3) {
         storm_change(&storm, below(&random, STORM_ENTRIES));
+        sched_yield();
     }
     atomic_store(&storm.is_over, true);
     for (size_t i = 0; i <= STORM_READERS; i++) {
@@ -628,6 +880,53 @@ static void all_kernels_give_the_same(void **state)
     }
 }
 
+static void all_kernels_scan_runs_alike(void **state)
+{
+    (void)state;
+    uint64_t random = 4;
+    static uint16_t values[4096 + INDEX_RUN_SLACK];
+    for (unsigned round = 0; round < 200; round++) {
+        struct index_run runs[40];
+        for (size_t i = 0; i < 4096; i++) {
+            values[i] = (uint16_t)(next_random(&random) & next_random(&random));
+        }
+        for (size_t i = 0; i < 40; i++) {
+            uint32_t begin = (uint32_t)below(&random, 4096);
+            uint32_t end = begin + (uint32_t)below(&random, 1 + (4096 - begin) / (1 + i % 4));
+            runs[i] = (struct index_run){.values = values,
+                                         .begin = begin,
+                                         .end = end,
+                                         .query = (uint16_t)next_random(&random),
+                                         .limit = (uint8_t)below(&random, i % 8 == 0 ? 17 : 8)};
+        }
+        for (size_t rank = 0; index_kernels_at(rank) != NULL; rank++) {
+            struct index_run copy[40];
+            memcpy(copy, runs, sizeof copy);
+            struct index_runs cursor = {.runs = copy, .count = 40};
+            struct index_survivor got[INDEX_SURVIVORS_MAX];
+            size_t got_count = 0;
+            size_t got_next = 0;
+            for (uint32_t run = 0; run < 40; run++) {
+                for (uint32_t i = runs[run].begin; i < runs[run].end; i++) {
+                    if (__builtin_popcount(values[i] ^ runs[run].query) > runs[run].limit) {
+                        continue;
+                    }
+                    if (got_next == got_count) {
+                        got_count = index_kernels_at(rank)->scan_runs(&cursor, got);
+                        got_next = 0;
+                        assert_in_range(got_count, 1, INDEX_SURVIVORS_MAX);
+                    }
+                    assert_int_equal(got[got_next].run, run);
+                    assert_int_equal(got[got_next++].position, i);
+                }
+            }
+            assert_int_equal(got_next, got_count);
+            assert_int_equal(index_kernels_at(rank)->scan_runs(&cursor, got), 0);
+            assert_int_equal(cursor.next, cursor.count);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,6 +937,14 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_changes_nothing),
         cmocka_unit_test(readers_see_every_finished_change_and_no_half_one),
         cmocka_unit_test(all_kernels_give_the_same),
+        cmocka_unit_test(all_kernels_scan_runs_alike),
+        cmocka_unit_test(every_spread_of_a_distance_over_the_ring_has_a_start),
+        cmocka_unit_test(flips_are_all_values_of_few_bits_once),
+        cmocka_unit_test(the_permutation_moves_each_bit_to_a_place_of_its_own),
+        cmocka_unit_test(equal_hashes_are_found_once_each),
+        cmocka_unit_test(hashes_of_one_bucket_are_told_apart),
+        cmocka_unit_test(clusters_are_searched_right_at_every_threshold),
+        cmocka_unit_test(distances_at_the_bound_in_every_chunk_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
