@@ -261,6 +261,7 @@ static void crashes_leave_no_core(void **state)
 
 int main(void)
 {
+    alarm(120); /* a probe that should have been killed is waited for */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walls_stand_and_are_seen_from_outside),
         cmocka_unit_test(no_descriptor_but_the_socket_is_left),
