@@ -41,7 +41,7 @@ CALLS = {
     r"\bmdb_[a-z_]+\(": r"daemon/store[a-z_]*\.c$|tests/|bench/",
     r"\bMHD_[a-z_]+\(": r"daemon/server[a-z_]*\.c$",
     r"\bjpeg_[a-z_]+\(": r"hashlib/image_jpeg[a-z_]*\.c$|tests/|bench/",
-    r"\bpng_[a-z_]+\(": r"hashlib/image_png[a-z_]*\.c$|tests/|bench/",
+    r"\bpng_[a-z_]+\(": r"hashlib/image_png[a-z_]*\.c$|tools/page/wasm/codec_png\.c$|tests/|bench/",
     r"\bWebP[A-Z]\w+\(": r"hashlib/image_webp[a-z_]*\.c$|tests/|bench/",
     r"\bDGif\w+\(": r"hashlib/image_gif[a-z_]*\.c$|tests/|bench/",
     r"\blog_(error|warning|notice|info|debug|line)\(":
