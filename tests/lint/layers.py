@@ -40,7 +40,7 @@ DAEMON = {
 CALLS = {
     r"\bmdb_[a-z_]+\(": r"daemon/store[a-z_]*\.c$|tests/|bench/",
     r"\bMHD_[a-z_]+\(": r"daemon/server[a-z_]*\.c$",
-    r"\bjpeg_[a-z_]+\(": r"hashlib/image_jpeg[a-z_]*\.c$|tests/|bench/",
+    r"\bjpeg_(?!scans_)[a-z_]+\(": r"hashlib/image_jpeg[a-z_]*\.c$|tests/|bench/",
     r"\bpng_[a-z_]+\(": r"hashlib/image_png[a-z_]*\.c$|tools/page/wasm/codec_png\.c$|tests/|bench/",
     r"\bWebP[A-Z]\w+\(": r"hashlib/image_webp[a-z_]*\.c$|tests/|bench/",
     r"\bDGif\w+\(": r"hashlib/image_gif[a-z_]*\.c$|tests/|bench/",
@@ -49,7 +49,7 @@ CALLS = {
     r"\b(socket|connect|bind|listen|accept4?|getaddrinfo|socketpair)\(":
         r"daemon/(server|child|notify|main)[a-z_]*\.c$|tools/imprintctl/client[a-z_]*\.c$|tests/|bench/",
     r"\b(system|popen)\(": r"tests/|bench/",
-    r"\b(fork|vfork|execve?|posix_spawnp?)\(": r"daemon/child\.c$|daemon/store_check\.c$|tests/|bench/",
+    r"\b(fork|vfork|execve?|posix_spawnp?)\(": r"daemon/child\.c$|daemon/store_verify\.c$|tests/|bench/",
 }
 
 # Calls nobody makes, and what to use instead.
