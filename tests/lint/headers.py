@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def compile_alone(path: Path, compiler: str, flags: list) -> str:
     include = ["-I", str(ROOT / "include"), "-I", str(path.parent), "-I", str(ROOT / "tools" / "common"),
                "-I", str(ROOT / "tools" / "imprintctl")]
+    if "tests" in path.relative_to(ROOT).parts:
+        include += ["-I", str(ROOT / "daemon")]
     command = [compiler, "-std=c17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
                *flags, *include, "-x", "c", "-include", str(path), "/dev/null"]
     result = subprocess.run(command, capture_output=True, text=True)
