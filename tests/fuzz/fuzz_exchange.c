@@ -18,6 +18,14 @@ static const char *fuzz_format(uint8_t choice)
     return choice < count ? exchange_format_name(choice) : NULL;
 }
 
+/* expat may notice an error a token later, so its place is not compared. */
+static bool fuzz_same(const struct exchange_dump *a, const struct exchange_dump *b)
+{
+    const bool is_same = a->error == b->error && a->records_len == b->records_len &&
+                         (a->records_len == 0 || memcmp(a->text, b->text, a->records_len) == 0);
+    return is_same && (a->error != IMPRINT_OK || strcmp(a->text, b->text) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len == 0 || sodium_init() < 0) {
@@ -30,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct exchange_dump split;
     exchange_dump_read(&whole, format, NULL, data + skip, len - skip, len);
     exchange_dump_read(&split, format, NULL, data + skip, len - skip, 1);
-    if (whole.len != split.len || memcmp(whole.text, split.text, whole.len) != 0) {
+    if (!fuzz_same(&whole, &split)) {
         abort();
     }
     exchange_dump_done(&whole);

@@ -126,6 +126,7 @@ void exchange_dump_read(struct exchange_dump *out_dump, const char *format,
     if (out_dump->error == IMPRINT_OK) {
         out_dump->error = exchange_reader_finish(reader);
     }
+    out_dump->records_len = out_dump->len;
     exchange_dump_end(out_dump, reader);
     exchange_reader_close(reader);
 }

@@ -16,6 +16,7 @@
 struct exchange_dump {
     char *text; /* a line a record, then one for the end; with a NUL */
     size_t len;
+    size_t records_len; /* without the line for the end */
     size_t capacity;
     enum imprint_error error; /* of the reading */
     struct exchange_summary summary;

@@ -204,7 +204,7 @@ static void what_is_no_list_is_said_to_be_none(void **state)
         {"stopncii", "{\"hashRecords\":[{\"signalType\":1}]} x", "does not begin here"},
         {"vics", "{\"value\":[{\"\\u004dedia\":[{}]}]}", "media were not recognised"},
         {"ncmec", "<status/>", "not a queryResult"},
-        {"ncmec", "<queryResult></images>", "not XML"},
+        {"ncmec", "<queryResult></images>", "not XML, or not all of it"},
         {"ncmec", "<!DOCTYPE a [<!ENTITY b \"c\">]><queryResult>&b;</queryResult>", "refused"},
         {"ncmec", "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><queryResult/>", "refused"},
         {"imprint", "{\"format\":\"imprint-list\",\"version\":2}\n", "another version"},

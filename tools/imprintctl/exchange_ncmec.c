@@ -390,8 +390,9 @@ static enum imprint_error exchange_ncmec_parse(struct exchange_ncmec *ncmec, con
     }
     return exchange_fault(ncmec->reader, IMPRINT_E_PARAMETER_INVALID, exchange_ncmec_line(ncmec),
                           exchange_ncmec_offset(ncmec),
-                          is_last ? "the file ends within the XML document, or is none (%s)"
-                                  : "the file is not XML (%s)",
+                          is_last && code == XML_ERROR_UNCLOSED_TOKEN
+                              ? "the file ends within the XML document (%s)"
+                              : "the file is not XML, or not all of it (%s)",
                           XML_ErrorString(code));
 }
 
