@@ -1,0 +1,48 @@
+#include "companion.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "file.h"
+
+struct locale *companion_locale(const struct command_call *call)
+{
+    const char *tag = command_value(call, "locale");
+    struct locale *locale = NULL;
+    const enum imprint_error error = locale_open(tag, &locale);
+    if (error == IMPRINT_E_PARAMETER_INVALID) {
+        command_complain(call, "the texts for %s are not complete", tag != NULL ? tag : "LANG");
+    } else if (error != IMPRINT_OK) {
+        command_complain(call, "the texts for %s: %s", tag != NULL ? tag : "LANG",
+                         error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
+    }
+    return locale;
+}
+
+static bool companion_forces(const struct command_call *call)
+{
+    return command_value(call, "force") != NULL;
+}
+
+bool companion_output_exists(const struct command_call *call, const char *path)
+{
+    struct stat stat;
+    if (companion_forces(call) || lstat(path, &stat) != 0) {
+        return false;
+    }
+    command_complain_file(call, path, "this file exists; choose another name, or add --force");
+    return true;
+}
+
+bool companion_write(const struct command_call *call, const char *path, const char *bytes,
+                     size_t len)
+{
+    const enum imprint_error error =
+        file_write(path, bytes, len, companion_forces(call) ? FILE_REPLACE : FILE_KEEP);
+    if (error != IMPRINT_OK) {
+        command_complain_file(call, path,
+                              error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
+    }
+    return error == IMPRINT_OK;
+}
