@@ -1,0 +1,5 @@
+# daemon: config, text, server, api and imprintd as a whole.
+
+imprint_unit_test(server imprintd_core imprint_static)
+imprint_unit_test(text imprintd_core imprint_static)
+imprint_unit_test(config imprintd_core imprint_static)
