@@ -61,16 +61,6 @@ enum imprint_format imprint_image_sniff(const void *bytes, size_t len)
     return format == NULL ? IMPRINT_FORMAT_UNKNOWN : format->format;
 }
 
-const char *imprint_format_name(enum imprint_format format)
-{
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        if (formats[i].format == format) {
-            return formats[i].name;
-        }
-    }
-    return "unknown";
-}
-
 /* --- Limits ----------------------------------------------------------------------------------- */
 
 struct imprint_limits imprint_limits_default(void)
