@@ -173,7 +173,8 @@ static enum imprint_error check_open(struct store *store, const char *path, stru
     if (error != IMPRINT_OK) {
         return error;
     }
-    error = store_file_open(path, MDB_RDONLY | MDB_NOLOCK, 0, file);
+    /* The size of the map that the file asks for may be damaged too. */
+    error = store_file_open(path, MDB_RDONLY | MDB_NOLOCK, (size_t)status.st_size, file);
     if (error == IMPRINT_E_STORE_DAMAGED) {
         return find(check->finding, "the file is no list, or its first pages are damaged");
     }

@@ -122,6 +122,7 @@ enum imprint_error store_state_write(struct store_txn *txn)
         store_row_number(&row, state->counts[db], 8);
         store_row_number(&row, state->sums[db], 8);
     }
+    store_row_number(&row, mdb_txn_id(txn->txn), 8);
     return store_row_put(txn, &row);
 }
 
@@ -181,8 +182,6 @@ static enum imprint_error key_read(struct store_txn *txn, struct store_file *fil
     return store_get_le(format, 4) > STORE_FORMAT ? IMPRINT_E_STORE_VERSION : IMPRINT_OK;
 }
 
-#define STATE_BYTES (8 + 8 + 8 + 16 + RECORD_CHAIN_BYTES + (STORE_DB_COUNT - 1) * 16)
-
 enum imprint_error store_state_read(struct store_txn *txn, struct store_state *out_state)
 {
     struct store_row row;
@@ -193,7 +192,7 @@ enum imprint_error store_state_read(struct store_txn *txn, struct store_state *o
         return error;
     }
     const uint8_t *v = view.value;
-    if (view.value_len != STATE_BYTES || v[0] != STORE_RECORD_VERSION) {
+    if (view.value_len != STORE_STATE_BYTES || v[0] != STORE_RECORD_VERSION) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     struct store_state state = {.next_list = (uint32_t)store_get_le(v + 4, 4),
@@ -205,6 +204,11 @@ enum imprint_error store_state_read(struct store_txn *txn, struct store_state *o
     for (int db = STORE_DB_META + 1; db < STORE_DB_COUNT; db++, v += 16) {
         state.counts[db] = store_get_le(v, 8);
         state.sums[db] = store_get_le(v + 8, 8);
+    }
+    /* Every transaction writes the state. One that was written by another transaction than the last
+     * is an older state brought back, by damage to the number of a meta page. */
+    if (store_get_le(v, 8) + (txn->is_write ? 1 : 0) != mdb_txn_id(txn->txn)) {
+        return IMPRINT_E_STORE_DAMAGED;
     }
     *out_state = state;
     return IMPRINT_OK;
@@ -250,15 +254,19 @@ static enum imprint_error rewrite_commit(struct rewrite *rewrite)
     return store_error(rewrite->from->store, code);
 }
 
+static enum imprint_error rewrite_begin(struct rewrite *rewrite)
+{
+    return rewrite->to.txn != NULL
+               ? IMPRINT_OK
+               : store_file_begin(rewrite->from->store, &rewrite->file, true, &rewrite->to);
+}
+
 static enum imprint_error rewrite_row(struct rewrite *rewrite, enum store_db db,
                                       const struct store_view *view)
 {
-    if (rewrite->to.txn == NULL) {
-        enum imprint_error error =
-            store_file_begin(rewrite->from->store, &rewrite->file, true, &rewrite->to);
-        if (error != IMPRINT_OK) {
-            return error;
-        }
+    enum imprint_error error = rewrite_begin(rewrite);
+    if (error != IMPRINT_OK) {
+        return error;
     }
     MDB_val key = {view->key_len, (void *)(uintptr_t)view->key};
     MDB_val value = {view->value_len + STORE_SUM_BYTES, (void *)(uintptr_t)view->value};
@@ -304,8 +312,12 @@ static enum imprint_error rewrite_all(struct rewrite *rewrite)
         memcmp(state->sums, rewrite->found.sums, sizeof state->sums) != 0) {
         return IMPRINT_E_STORE_DAMAGED;
     }
-    enum imprint_error error = rewrite_database(rewrite, STORE_DB_META);
-    return error == IMPRINT_OK && rewrite->to.txn != NULL ? rewrite_commit(rewrite) : error;
+    enum imprint_error error = rewrite_begin(rewrite);
+    if (error == IMPRINT_OK) {
+        memcpy(rewrite->file.key, rewrite->from->file->key, sizeof rewrite->file.key);
+        error = store_meta_create(&rewrite->to, state);
+    }
+    return error == IMPRINT_OK ? rewrite_commit(rewrite) : error;
 }
 
 enum imprint_error store_rewrite(struct store_txn *from, const char *path)

@@ -52,6 +52,9 @@ struct store_state {
     uint64_t sums[STORE_DB_COUNT];   /* of their checksums, modulo 2^64 */
 };
 
+/* Of its record, without the checksum; the last eight are the transaction's number. */
+#define STORE_STATE_BYTES (8 + 8 + 8 + 16 + RECORD_CHAIN_BYTES + (STORE_DB_COUNT - 1) * 16 + 8)
+
 /* An opened file. */
 struct store_file {
     MDB_env *env;

@@ -319,6 +319,57 @@ static bool tree_walk(struct walk *walk, struct tree *tree)
            bad(walk, "a tree has not the size it should have", tree->root);
 }
 
+/* The data of a key in a tree of one leaf, which is what the list of trees and the meta tree are.
+ */
+static bool small_find(struct walk *walk, const uint8_t *db, const char *name, uint32_t data_len,
+                       const uint8_t **out_data)
+{
+    uint64_t root = u64(db + 40);
+    if (root < 2 || root >= walk->pages) {
+        return false;
+    }
+    const uint8_t *page = walk->bytes + root * PAGE;
+    uint32_t lower = u16(page + 12);
+    if (u16(page + 10) != FLAG_LEAF || lower < PAGE_HEADER || lower > PAGE) {
+        return false;
+    }
+    const struct level level = {page, 0, (lower - PAGE_HEADER) / 2};
+    for (uint32_t i = 0; i < level.count; i++) {
+        struct node node;
+        if (!node_read(walk, &level, i, true, &node)) {
+            return false;
+        }
+        if (node.key_len == strlen(name) && memcmp(node.key, name, node.key_len) == 0) {
+            *out_data = node.data;
+            return node.data_len == data_len;
+        }
+    }
+    return false;
+}
+
+/* Each transaction writes its number into the state record. LMDB leaves the pages of the last two
+ * transactions alone, so both meta pages can be asked: one that claims another number than its
+ * state has is damaged, and might have made way for the older one. */
+static bool meta_agrees(struct walk *walk, const uint8_t *meta)
+{
+    const uint8_t *db;
+    const uint8_t *state;
+    uint64_t txnid = u64(meta + 144);
+    if (txnid == 0) {
+        return u64(meta + 88 + 40) == NO_PAGE;
+    }
+    if (!small_find(walk, meta + 88, store_db_names[STORE_DB_META], DB_BYTES, &db)) {
+        return false;
+    }
+    if (u64(db + 40) == NO_PAGE) {
+        return true; /* before the first state; store_state_read minds that */
+    }
+    if (!small_find(walk, db, "state", STORE_STATE_BYTES + STORE_SUM_BYTES, &state)) {
+        return false;
+    }
+    return u64(state + STORE_STATE_BYTES - 8) == txnid;
+}
+
 /* Which of the two meta pages counts. They are written in turn, so their transaction numbers follow
  * each other; damage to either number breaks that. */
 static const uint8_t *meta_choose(struct walk *walk)
@@ -329,13 +380,18 @@ static const uint8_t *meta_choose(struct walk *walk)
         txnids[i] = u64(page + 144);
         if (u64(page) != i || (u16(page + 10) & FLAG_META) == 0 ||
             store_get_le(page + 16, 4) != MAGIC || store_get_le(page + 20, 4) != 1 ||
-            (txnids[i] > 0 && txnids[i] % 2 != i)) {
+            (txnids[i] > 0 && txnids[i] % 2 != i) || store_get_le(page + 40, 4) != PAGE ||
+            u16(page + 44) != DB_FREE) {
             bad(walk, "a meta page is damaged", i);
             return NULL;
         }
     }
     if (txnids[0] + 1 != txnids[1] && txnids[1] + 1 != txnids[0]) {
         bad(walk, "the meta pages do not follow each other", 0);
+        return NULL;
+    }
+    if (!meta_agrees(walk, walk->bytes) || !meta_agrees(walk, walk->bytes + PAGE)) {
+        bad(walk, "a meta page does not agree with its state", 0);
         return NULL;
     }
     return walk->bytes + (txnids[1] > txnids[0] ? PAGE : 0);

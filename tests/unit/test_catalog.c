@@ -21,93 +21,9 @@
 #include "catalog.h"
 #include "catalog_internal.h"
 #include "catalog_model.h"
+#include "catalog_tools.h"
 #include "log.h"
 #include "scratch.h"
-
-#define DAY 86400
-
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t bound)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(random_state >> 33) % bound;
-}
-
-static struct imprint_hash random_hash(void)
-{
-    struct imprint_hash hash;
-    for (size_t i = 0; i < sizeof hash.bytes; i++) {
-        hash.bytes[i] = (uint8_t)random_below(256);
-    }
-    return hash;
-}
-
-static struct imprint_hash near(struct imprint_hash hash, unsigned bits)
-{
-    for (unsigned i = 0; i < bits; i++) {
-        hash.bytes[i / 8] ^= (uint8_t)(1u << i % 8);
-    }
-    return hash;
-}
-
-static int64_t clock_of(void *ctx)
-{
-    return *(const int64_t *)ctx;
-}
-
-static const struct catalog_actor admin = {.uid = 1000, .reason = "test"};
-
-static struct catalog *open_catalog(const char *dir, int64_t *now)
-{
-    const struct catalog_options options = {
-        .data_dir = dir, .now = now != NULL ? clock_of : NULL, .now_ctx = now};
-    struct catalog *catalog = NULL;
-    assert_int_equal(catalog_open(&options, &catalog), IMPRINT_OK);
-    assert_int_equal(catalog_wait_ready(catalog), IMPRINT_OK);
-    return catalog;
-}
-
-static struct record_list make_list(struct catalog *catalog, const char *name)
-{
-    struct record_list list = catalog_list_default();
-    snprintf(list.name, sizeof list.name, "%s", name);
-    assert_int_equal(catalog_list_create(catalog, &admin, &list, &list), IMPRINT_OK);
-    return list;
-}
-
-static struct record_entry spec_of(struct imprint_hash hash)
-{
-    return (struct record_entry){.hash = hash, .quality = 90};
-}
-
-static uint64_t add(struct catalog *catalog, const char *list, struct imprint_hash hash)
-{
-    struct record_entry entry = spec_of(hash);
-    assert_int_equal(catalog_entries_add(catalog, &admin, list, &entry, 1, &entry, NULL),
-                     IMPRINT_OK);
-    return entry.id;
-}
-
-/* How many entries a query of one hash is answered with. */
-static size_t count_matches(struct catalog *catalog, struct imprint_hash hash)
-{
-    const struct imprint_view view = {.hash = hash};
-    struct catalog_matches matches = {0};
-    assert_int_equal(catalog_match(catalog, &view, 1, NULL, &matches), IMPRINT_OK);
-    size_t count = matches.count;
-    catalog_matches_done(&matches);
-    return count;
-}
-
-static struct record_case case_of(uint8_t number)
-{
-    struct record_case record = {.id = {{number, 7}}};
-    memset(record.status_verifier, number, 32);
-    memset(record.withdraw_verifier, number + 1, 32);
-    memset(record.append_verifier, number + 2, 32);
-    return record;
-}
 
 /* --- Against the model ---------------------------------------------------------------------------
  */
@@ -673,134 +589,12 @@ static void changes_that_wait_share_one_commit_and_not_their_failures(void **sta
     catalog_close(catalog);
 }
 
-/* --- Loading, dying, damage ----------------------------------------------------------------------
- */
-
-struct gate {
-    pthread_mutex_t lock;
-    int64_t now;
-};
-
-static int64_t gated_clock(void *ctx)
-{
-    struct gate *gate = ctx;
-    pthread_mutex_lock(&gate->lock);
-    int64_t now = gate->now;
-    pthread_mutex_unlock(&gate->lock);
-    return now;
-}
-
-static void nothing_is_answered_before_the_list_is_loaded(void **state)
-{
-    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, 1000};
-    const struct catalog_options options = {
-        .data_dir = *state, .now = gated_clock, .now_ctx = &gate};
-    struct catalog *catalog = NULL;
-    pthread_mutex_lock(&gate.lock); /* the loader asks for the time first and gets stuck here */
-    assert_int_equal(catalog_open(&options, &catalog), IMPRINT_OK);
-    const struct imprint_view view = {.hash = random_hash()};
-    struct catalog_matches matches;
-    struct record_list list = catalog_list_default();
-    assert_int_equal(catalog_match(catalog, &view, 1, NULL, &matches), IMPRINT_E_LOADING);
-    assert_int_equal(catalog_list_get(catalog, "l", &list), IMPRINT_E_LOADING);
-    memcpy(list.name, "l", 2);
-    assert_int_equal(catalog_list_create(catalog, &admin, &list, &list), IMPRINT_E_LOADING);
-    struct catalog_status status;
-    catalog_status(catalog, &status);
-    assert_false(status.is_ready);
-    pthread_mutex_unlock(&gate.lock);
-    assert_int_equal(catalog_wait_ready(catalog), IMPRINT_OK);
-    catalog_status(catalog, &status);
-    assert_true(status.is_ready);
-    assert_int_equal(strlen(status.epoch), 32);
-    catalog_close(catalog);
-}
-
-/* Adds until it is killed, telling through the pipe what was acknowledged. */
-static void add_until_killed(const char *dir, int pipe_fd, uint64_t seed)
-{
-    struct catalog *catalog = open_catalog(dir, NULL);
-    random_state = seed;
-    for (;;) {
-        struct imprint_hash hash = random_hash();
-        struct record_entry spec = spec_of(hash);
-        if (catalog_entries_add(catalog, &admin, "l", &spec, 1, NULL, NULL) != IMPRINT_OK ||
-            write(pipe_fd, &hash, sizeof hash) != (ssize_t)sizeof hash) {
-            _exit(1);
-        }
-    }
-}
-
-static void what_was_acknowledged_survives_kill_9(void **state)
-{
-    enum { ROUNDS = 6, ADDS = 40 };
-    static struct imprint_hash acknowledged[ROUNDS * ADDS * 100];
-    size_t count = 0;
-    const char *dir = *state;
-    struct catalog *catalog = open_catalog(dir, NULL);
-    make_list(catalog, "l");
-    catalog_close(catalog);
-    for (uint64_t round = 0; round < ROUNDS; round++) {
-        int ends[2];
-        assert_int_equal(pipe(ends), 0);
-        pid_t child = fork();
-        if (child == 0) {
-            add_until_killed(dir, ends[1], 77 + round);
-        }
-        assert_true(child > 0);
-        close(ends[1]);
-        size_t goal = count + ADDS;
-        struct imprint_hash hash;
-        while (read(ends[0], &hash, sizeof hash) == (ssize_t)sizeof hash) {
-            assert_true(count < sizeof acknowledged / sizeof acknowledged[0]);
-            acknowledged[count++] = hash;
-            if (count == goal) {
-                kill(child, SIGKILL); /* and read on what it had said until then */
-            }
-        }
-        close(ends[0]);
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        catalog = open_catalog(dir, NULL);
-        for (size_t i = 0; i < count; i++) {
-            assert_int_equal(count_matches(catalog, acknowledged[i]), 1);
-        }
-        catalog_close(catalog);
-    }
-}
-
-static void a_damaged_list_is_not_served(void **state)
-{
-    const char *dir = *state;
-    struct catalog *catalog = open_catalog(dir, NULL);
-    make_list(catalog, "l");
-    struct imprint_hash hash = random_hash();
-    add(catalog, "l", hash);
-    catalog_close(catalog);
-    char path[4200];
-    snprintf(path, sizeof path, "%s/list.mdb", dir);
-    assert_int_equal(truncate(path, 5000), 0);
-    const struct catalog_options options = {.data_dir = dir};
-    log_set_level((enum log_level) - 1);
-    assert_int_equal(catalog_open(&options, &catalog), IMPRINT_OK);
-    assert_int_equal(catalog_wait_ready(catalog), IMPRINT_E_STORE_DAMAGED);
-    log_set_level(LOG_LEVEL_ERROR);
-    const struct imprint_view view = {.hash = hash};
-    struct catalog_matches matches;
-    assert_int_equal(catalog_match(catalog, &view, 1, NULL, &matches), IMPRINT_E_STORE_DAMAGED);
-    struct catalog_status status;
-    catalog_status(catalog, &status);
-    assert_false(status.is_ready);
-    catalog_close(catalog);
-}
-
 int main(void)
 {
     random_state = 20260102;
     log_set_level(LOG_LEVEL_ERROR);
     const struct CMUnitTest tests[] = {
-        scratch_test(agrees_with_a_list_in_memory_through_random_histories),
+        scratch_test_fast(agrees_with_a_list_in_memory_through_random_histories),
         scratch_test(a_hash_stays_until_its_last_holder_lets_go),
         scratch_test(a_withdrawn_case_does_not_come_back),
         scratch_test(a_change_of_a_list_counts_from_the_next_query),
@@ -808,9 +602,6 @@ int main(void)
         scratch_test(parameters_out_of_range_change_nothing),
         scratch_test(entries_are_matched_from_enabling_to_expiry),
         scratch_test(changes_that_wait_share_one_commit_and_not_their_failures),
-        scratch_test(nothing_is_answered_before_the_list_is_loaded),
-        scratch_test(what_was_acknowledged_survives_kill_9),
-        scratch_test(a_damaged_list_is_not_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

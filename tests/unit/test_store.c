@@ -420,6 +420,206 @@ static void an_audit_record_that_is_altered_breaks_the_chain(void **state)
     store_close(store);
 }
 
+/* --- Damage --------------------------------------------------------------------------------------
+ */
+
+struct image {
+    char path[4300];
+    uint8_t *bytes;
+    size_t len; /* of the pages in use */
+};
+
+static struct image image_take(const char *dir, size_t used)
+{
+    struct image image = {.len = used};
+    snprintf(image.path, sizeof image.path, "%s/list.mdb", dir);
+    image.bytes = malloc(used);
+    assert_non_null(image.bytes);
+    FILE *file = fopen(image.path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(image.bytes, 1, used, file), used);
+    fclose(file);
+    return image;
+}
+
+/* Puts the file back as it was, but for one bit (none where at is beyond the end). */
+static void image_put(const struct image *image, size_t at, unsigned bit)
+{
+    FILE *file = fopen(image->path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fwrite(image->bytes, 1, image->len, file), image->len);
+    if (at < image->len) {
+        uint8_t byte = image->bytes[at] ^ (uint8_t)(1u << bit);
+        fseek(file, (long)at, SEEK_SET);
+        assert_int_equal(fwrite(&byte, 1, 1, file), 1);
+    }
+    fclose(file);
+}
+
+/* Everything the list holds, as one digest that does not know the order of pages. */
+static uint64_t fingerprint(struct store_txn *txn)
+{
+    static struct store_entry entries[4000];
+    static struct record_audit audit[400];
+    static struct record_change changes[8000];
+    uint64_t sum = 14695981039346656037u;
+    size_t counts[3];
+    memset(entries, 0, sizeof entries);
+    memset(audit, 0, sizeof audit);
+    assert_int_equal(store_entries(txn, 0, 0, entries, 4000, &counts[0]), IMPRINT_OK);
+    assert_int_equal(store_audit(txn, 0, audit, 400, &counts[1]), IMPRINT_OK);
+    assert_int_equal(store_changes(txn, 0, changes, 8000, &counts[2]), IMPRINT_OK);
+    const struct {
+        const void *bytes;
+        size_t len;
+    } parts[] = {{entries, counts[0] * sizeof entries[0]},
+                 {audit, counts[1] * sizeof audit[0]},
+                 {changes, counts[2] * sizeof changes[0]}};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t at = 0; at < parts[i].len; at++) {
+            sum = (sum ^ ((const uint8_t *)parts[i].bytes)[at]) * 1099511628211u;
+        }
+    }
+    return sum;
+}
+
+/* Whether the damage is noticed. If not, the list must read as it did, take further changes, and
+ * verify after them. */
+static bool is_noticed(const char *dir, uint64_t expected)
+{
+    const struct store_options options = {.dir = dir, .reserve = 4096};
+    const struct store_visitor nobody = {0};
+    char finding[STORE_FINDING_BYTES];
+    struct store *store = NULL;
+    assert_int_equal(store_open(&options, &store), IMPRINT_OK);
+    enum imprint_error error = store_check(store, &nobody, finding);
+    if (error != IMPRINT_OK) {
+        assert_int_equal(error, IMPRINT_E_STORE_DAMAGED);
+        assert_true(finding[0] != '\0');
+        store_close(store);
+        return true;
+    }
+    assert_int_equal(store_start(store), IMPRINT_OK);
+    struct store_txn *txn = begin(store);
+    assert_true(fingerprint(txn) == expected);
+    static struct store_entry entries[20];
+    size_t count;
+    assert_int_equal(store_entries(txn, 0, 0, entries, 20, &count), IMPRINT_OK);
+    for (size_t i = 0; i < count; i++) {
+        struct imprint_hash hash = random_hash();
+        struct store_entry entry = entry_of(entries[i].record.list, &hash);
+        assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+        assert_int_equal(store_entry_remove(txn, &entries[i]), IMPRINT_OK);
+    }
+    assert_int_equal(store_commit(txn), IMPRINT_OK);
+    assert_int_equal(store_check(store, &nobody, finding), IMPRINT_OK);
+    store_close(store);
+    return false;
+}
+
+/* A list with all kinds of records, branches in its trees and pages in its free list. */
+static uint64_t make_rich_list(const char *dir, size_t *out_used)
+{
+    struct store *store = open_at(dir, 0);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    struct store_txn *txn;
+    for (int round = 0; round < 12; round++) {
+        txn = begin(store);
+        for (int step = 0; step < 60; step++) {
+            one_random_step(txn, lists);
+        }
+        struct record_audit audit = {.verb = RECORD_VERB_ENTRIES_ADD, .count = 60};
+        assert_int_equal(store_audit_append(txn, &audit), IMPRINT_OK);
+        assert_int_equal(store_commit(txn), IMPRINT_OK);
+    }
+    assert_int_equal(store_begin_read(store, &txn), IMPRINT_OK);
+    uint64_t sum = fingerprint(txn);
+    store_abort(txn);
+    uint64_t file_bytes;
+    uint64_t used_bytes;
+    store_size(store, &file_bytes, &used_bytes);
+    *out_used = used_bytes;
+    store_close(store);
+    return sum;
+}
+
+static void a_flipped_bit_is_noticed_or_harmless(void **state)
+{
+    enum { META_BYTES = 152, FLIPS = 4500 };
+    const char *dir = *state;
+    size_t used;
+    uint64_t expected = make_rich_list(dir, &used);
+    struct image image = image_take(dir, used);
+    size_t noticed = 0;
+    for (size_t i = 0; i < FLIPS; i++) {
+        /* Each bit of both meta pages, then bits anywhere. */
+        size_t bit = i < 2u * META_BYTES * 8 ? i % (META_BYTES * 8) : random_below(8 * 4096);
+        size_t page =
+            i < 2u * META_BYTES * 8 ? i / (META_BYTES * 8) : random_below((uint32_t)(used / 4096));
+        image_put(&image, page * 4096 + bit / 8, bit % 8);
+        noticed += is_noticed(dir, expected);
+    }
+    image_put(&image, SIZE_MAX, 0);
+    assert_false(is_noticed(dir, expected));
+    print_message("%zu of %d flips noticed, the others harmless\n", noticed, FLIPS);
+    /* Half of the pages hold nothing, most of a meta page is looked at by nobody. */
+    assert_true(noticed > FLIPS / 4);
+    free(image.bytes);
+}
+
+static void a_file_cut_short_anywhere_is_noticed(void **state)
+{
+    const char *dir = *state;
+    size_t used;
+    uint64_t expected = make_rich_list(dir, &used);
+    struct image image = image_take(dir, used);
+    for (size_t len = 0; len < used; len += 1777) {
+        assert_int_equal(truncate(image.path, (off_t)len), 0);
+        assert_true(is_noticed(dir, expected));
+        image_put(&image, SIZE_MAX, 0);
+    }
+    assert_false(is_noticed(dir, expected));
+    free(image.bytes);
+}
+
+static void a_file_of_something_else_is_no_list(void **state)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/list.mdb", (const char *)*state);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (int i = 0; i < 20000; i++) {
+        fputc((int)random_below(256), file);
+    }
+    fclose(file);
+    assert_true(is_noticed(*state, 0));
+}
+
+static bool visit_and_die(void *ctx, const struct record_list *list)
+{
+    (void)ctx;
+    (void)list;
+    abort();
+}
+
+static void a_process_that_dies_of_the_list_is_the_finding(void **state)
+{
+    size_t used;
+    (void)make_rich_list(*state, &used);
+    const struct store_options options = {.dir = *state};
+    const struct store_visitor deadly = {.list = visit_and_die};
+    const struct store_visitor nobody = {0};
+    char finding[STORE_FINDING_BYTES];
+    struct store *store = NULL;
+    assert_int_equal(store_open(&options, &store), IMPRINT_OK);
+    assert_int_equal(store_verify(store, &deadly, finding), IMPRINT_E_STORE_DAMAGED);
+    assert_non_null(strstr(finding, "died"));
+    assert_int_equal(store_verify(store, &nobody, finding), IMPRINT_OK);
+    assert_string_equal(finding, "");
+    store_close(store);
+}
+
 int main(void)
 {
     random_state = 20260101;
@@ -433,6 +633,10 @@ int main(void)
         scratch_test(the_map_grows_as_the_list_does),
         scratch_test(a_full_map_changes_nothing_and_goes_on_after_growing),
         scratch_test(an_audit_record_that_is_altered_breaks_the_chain),
+        scratch_test_fast(a_flipped_bit_is_noticed_or_harmless),
+        scratch_test_fast(a_file_cut_short_anywhere_is_noticed),
+        scratch_test(a_file_of_something_else_is_no_list),
+        scratch_test(a_process_that_dies_of_the_list_is_the_finding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
