@@ -140,8 +140,7 @@ static size_t used_bytes(const struct store *store)
     return (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-/* Makes the file so long that bytes more and the reserve fit: what is allocated cannot run out. */
-static enum imprint_error room_make(struct store *store, size_t bytes)
+enum imprint_error store_room(struct store *store, size_t bytes)
 {
     mdb_filehandle_t fd;
     struct stat status;
@@ -221,7 +220,7 @@ enum imprint_error store_start(struct store *store)
     }
     if (error == IMPRINT_OK) {
         /* A full disk is no reason not to serve. */
-        error = room_make(store, 0);
+        error = store_room(store, 0);
         error = error == IMPRINT_E_STORE_FULL ? IMPRINT_OK : error;
     }
     if (error != IMPRINT_OK) {
@@ -291,7 +290,7 @@ enum imprint_error store_begin_write(struct store *store, size_t bytes, struct s
     }
     enum imprint_error error = map_make(store, bytes);
     if (error == IMPRINT_OK && bytes > 0) {
-        error = room_make(store, bytes);
+        error = store_room(store, bytes);
     }
     return error != IMPRINT_OK ? error : begin(store, true, out_txn);
 }

@@ -78,6 +78,11 @@ static enum imprint_error swap_files(struct store *store, const char *path)
     if (opened == IMPRINT_OK) {
         opened = store_file_key(store, &store->file);
     }
+    if (opened == IMPRINT_OK) {
+        opened = store_room(store, 0);
+        /* Without a reserve it serves no worse than a full disk does. */
+        opened = opened == IMPRINT_E_STORE_FULL ? IMPRINT_OK : opened;
+    }
     return opened != IMPRINT_OK ? opened : error;
 }
 

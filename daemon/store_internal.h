@@ -215,6 +215,9 @@ enum imprint_error store_file_begin(struct store *store, const struct store_file
 /* Overwrites and removes what an interrupted compaction left: store_compact.c. */
 enum imprint_error store_clear_leftovers(struct store *store);
 enum imprint_error store_sync_dir(const struct store *store);
+/* Makes the file so long that bytes more and the reserve fit: what is allocated cannot run out.
+ * Between transactions. */
+enum imprint_error store_room(struct store *store, size_t bytes);
 /* The shape of a file, page by page, before LMDB reads it: store_tree.c. */
 enum imprint_error store_tree_check(const char *path, char out_finding[STORE_FINDING_BYTES]);
 enum imprint_error store_check_file(const char *path, const struct store_visitor *visitor,
