@@ -106,7 +106,8 @@ enum exit_status ctl_entry_add(const struct command_call *call)
         return EXIT_STATUS_ERROR;
     }
     char target[CTL_TARGET_BYTES_MAX];
-    if (!ctl_target(call, target, sizeof target, "/v1/lists/", list, "/entries", NULL, NULL)) {
+    if (!ctl_target(call, target, sizeof target, "/v1/lists/", list, "/entries", "reason",
+                    command_value(call, "reason"))) {
         return EXIT_STATUS_ERROR;
     }
     if (image != NULL) {

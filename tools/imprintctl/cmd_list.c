@@ -62,8 +62,14 @@ enum exit_status ctl_list_create(const struct command_call *call)
         json_decref(body);
         return EXIT_STATUS_ERROR;
     }
+    char target[CTL_TARGET_BYTES_MAX];
+    if (!ctl_target(call, target, sizeof target, "/v1/lists", "", "", "reason",
+                    command_value(call, "reason"))) {
+        json_decref(body);
+        return EXIT_STATUS_ERROR;
+    }
     json_t *answer = NULL;
-    const enum exit_status status = ctl_ask_json(call, "POST", "/v1/lists", body, &answer);
+    const enum exit_status status = ctl_ask_json(call, "POST", target, body, &answer);
     return ctl_show_answer(call, status, answer);
 }
 
@@ -80,8 +86,8 @@ enum exit_status ctl_list_change(const struct command_call *call)
         return EXIT_STATUS_ERROR;
     }
     char target[CTL_TARGET_BYTES_MAX];
-    if (!ctl_target(call, target, sizeof target, "/v1/lists/", call->arguments[0], "", NULL,
-                    NULL)) {
+    if (!ctl_target(call, target, sizeof target, "/v1/lists/", call->arguments[0], "", "reason",
+                    command_value(call, "reason"))) {
         json_decref(body);
         return EXIT_STATUS_ERROR;
     }
@@ -104,27 +110,52 @@ static enum exit_status list_show_one(const struct command_call *call, const cha
     return ctl_show_answer(call, status, answer);
 }
 
+/* Appends one page to all and follows the daemon's cursor; *after 0 again: that was the last. */
+static enum exit_status list_read_page(const struct command_call *call, json_t *all,
+                                       json_int_t *after)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/v1/lists?after=%" JSON_INTEGER_FORMAT, *after);
+    json_t *answer = NULL;
+    const struct ctl_request request = {.method = "GET", .target = target};
+    enum exit_status status = ctl_ask(call, &request, &answer);
+    if (status != EXIT_STATUS_FINE) {
+        return status;
+    }
+    const json_t *lists = ctl_array(call, answer, "lists");
+    const json_int_t next = json_integer_value(json_object_get(answer, "next"));
+    if (lists == NULL || json_array_extend(all, (json_t *)(uintptr_t)lists) != 0) {
+        status = EXIT_STATUS_ERROR;
+    } else if (next != 0 && next <= *after) {
+        command_complain(call, "the daemon's pages do not go forward");
+        status = EXIT_STATUS_ERROR;
+    }
+    *after = next;
+    json_decref(answer);
+    return status;
+}
+
 static enum exit_status list_show_all(const struct command_call *call)
 {
     static const char *const keys[] = {"name",    "state",  "kind",  "threshold",
                                        "entries", "action", "source"};
     static const char *const heads[] = {"NAME",    "STATE",  "KIND",  "THRESHOLD",
                                         "ENTRIES", "ACTION", "SOURCE"};
-    json_t *answer = NULL;
-    const struct ctl_request request = {.method = "GET", .target = "/v1/lists"};
-    enum exit_status status = ctl_ask(call, &request, &answer);
-    if (status != EXIT_STATUS_FINE) {
-        return status;
-    }
-    const json_t *lists = ctl_array(call, answer, "lists");
-    if (lists == NULL) {
-        status = EXIT_STATUS_ERROR;
-    } else if (ctl_wants_json(call)) {
+    json_t *all = json_array();
+    json_int_t after = 0;
+    enum exit_status status = EXIT_STATUS_FINE;
+    do {
+        status = list_read_page(call, all, &after);
+    } while (status == EXIT_STATUS_FINE && after != 0);
+    if (status == EXIT_STATUS_FINE && ctl_wants_json(call)) {
+        json_t *answer = json_pack("{s:O}", "lists", all);
         ctl_print_json(answer);
-    } else if (!ctl_print_rows(call, lists, keys, heads, sizeof keys / sizeof keys[0])) {
+        json_decref(answer);
+    } else if (status == EXIT_STATUS_FINE &&
+               !ctl_print_rows(call, all, keys, heads, sizeof keys / sizeof keys[0])) {
         status = EXIT_STATUS_ERROR;
     }
-    json_decref(answer);
+    json_decref(all);
     return status;
 }
 

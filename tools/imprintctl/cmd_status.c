@@ -12,6 +12,14 @@ enum exit_status ctl_status(const struct command_call *call)
     return ctl_show_answer(call, status, answer);
 }
 
+enum exit_status ctl_stats(const struct command_call *call)
+{
+    const struct ctl_request request = {.method = "GET", .target = "/v1/stats"};
+    json_t *answer = NULL;
+    const enum exit_status status = ctl_ask(call, &request, &answer);
+    return ctl_show_answer(call, status, answer);
+}
+
 enum exit_status ctl_audit(const struct command_call *call)
 {
     static const char *const keys[] = {"seq", "time", "uid", "verb", "object", "reason"};

@@ -91,6 +91,7 @@ command_fn ctl_case_withdraw;
 command_fn ctl_match;
 command_fn ctl_scan;
 command_fn ctl_status;
+command_fn ctl_stats;
 command_fn ctl_audit;
 
 #endif

@@ -23,6 +23,7 @@ static const struct command_option list_options[] = {
     {"action", '\0', "WORD", "what a match asks a platform to do, such as block"},
     {"source", '\0', "TEXT", "who the hashes come from"},
     {"note", '\0', "TEXT", "a note for other admins; no personal data"},
+    {"reason", '\0', "TEXT", "for the audit; no personal data"},
 };
 
 static const struct command_option list_delete_options[] = {
@@ -36,6 +37,7 @@ static const struct command_option entry_add_options[] = {
     {"quality", '\0', "N", "the quality that came with the hash, 0 to 100"},
     {"expires", '\0', "DAY", "YYYY-MM-DD, or +N days"},
     {"note", '\0', "TEXT", "a note for other admins; no personal data"},
+    {"reason", '\0', "TEXT", "for the audit; no personal data"},
 };
 
 static const struct command_option entry_list_options[] = {
@@ -74,6 +76,8 @@ static const struct command_option audit_options[] = {
 static const struct command commands[] = {
     {"status", "", "Show whether the daemon is ready and how much it holds", NULL, NULL, 0, 0, 0,
      ctl_status},
+    {"stats", "", "Show what the daemon, its workers and its sockets are doing", NULL, NULL, 0, 0,
+     0, ctl_stats},
     {"list create", "NAME", "Make a list",
      "Examples:\n"
      "  imprintctl list create reports --action block\n"
