@@ -16,14 +16,23 @@ struct image_format {
     image_decode_fn *decode; /* NULL: recognised only, to say "unsupported" rather than "unknown" */
 };
 
+/* The companion page, the one build for WebAssembly, goes without the libraries of these. */
+#ifdef __wasm__
+#define DECODE_WEBP NULL
+#define DECODE_GIF  NULL
+#else
+#define DECODE_WEBP image_webp_decode
+#define DECODE_GIF  image_gif_decode
+#endif
+
 #define PATTERN(text) (text), sizeof(text) - 1
 
 static const struct image_format formats[] = {
     {IMPRINT_FORMAT_JPEG, "jpeg", PATTERN("\xff\xd8\xff"), image_jpeg_decode},
     {IMPRINT_FORMAT_PNG, "png", PATTERN("\x89PNG\r\n\x1a\n"), image_png_decode},
-    {IMPRINT_FORMAT_WEBP, "webp", PATTERN("RIFF????WEBP"), NULL},
-    {IMPRINT_FORMAT_GIF, "gif", PATTERN("GIF87a"), NULL},
-    {IMPRINT_FORMAT_GIF, "gif", PATTERN("GIF89a"), NULL},
+    {IMPRINT_FORMAT_WEBP, "webp", PATTERN("RIFF????WEBP"), DECODE_WEBP},
+    {IMPRINT_FORMAT_GIF, "gif", PATTERN("GIF87a"), DECODE_GIF},
+    {IMPRINT_FORMAT_GIF, "gif", PATTERN("GIF89a"), DECODE_GIF},
     {IMPRINT_FORMAT_AVIF, "avif", PATTERN("????ftypavif"), NULL},
     {IMPRINT_FORMAT_AVIF, "avif", PATTERN("????ftypavis"), NULL},
     {IMPRINT_FORMAT_HEIF, "heif", PATTERN("????ftyphei"), NULL},

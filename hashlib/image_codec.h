@@ -100,6 +100,8 @@ typedef enum imprint_error image_decode_fn(struct image_job *job);
 
 image_decode_fn image_jpeg_decode;
 image_decode_fn image_png_decode;
+image_decode_fn image_webp_decode;
+image_decode_fn image_gif_decode;
 
 /* --- The opened image ------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <jpeglib.h>
 
 #include "image_codec.h"
-#include "jpeg_scans.h"
+#include "image_jpeg_scans.h"
 
 struct jpeg_reader {
     struct jpeg_decompress_struct codec;
@@ -17,11 +17,11 @@ struct jpeg_reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct image_job *job;
-    struct jpeg_scans scans;  /* fast policy: what is left of the file to feed */
-    enum imprint_error error; /* why we jumped */
-    uint64_t blocks;          /* of all components: what one scan may visit */
-    bool is_past_end;         /* the decoder asked for more bytes than there are */
-    bool is_empty;            /* and that before the first row of blocks was complete */
+    struct image_jpeg_scans scans; /* fast policy: what is left of the file to feed */
+    enum imprint_error error;      /* why we jumped */
+    uint64_t blocks;               /* of all components: what one scan may visit */
+    bool is_past_end;              /* the decoder asked for more bytes than there are */
+    bool is_empty;                 /* and that before the first row of blocks was complete */
 };
 
 static struct jpeg_reader *reader_of(j_common_ptr codec)
@@ -86,8 +86,8 @@ static boolean on_source_empty(j_decompress_ptr codec)
 {
     static const JOCTET end_of_image[2] = {0xff, JPEG_EOI};
     struct jpeg_reader *reader = reader_of((j_common_ptr)codec);
-    if (jpeg_scans_next(&reader->scans, &codec->src->next_input_byte,
-                        &codec->src->bytes_in_buffer)) {
+    if (image_jpeg_scans_next(&reader->scans, &codec->src->next_input_byte,
+                              &codec->src->bytes_in_buffer)) {
         return TRUE;
     }
     if (!reader->is_past_end) {
@@ -202,7 +202,7 @@ static void open_codec(struct jpeg_reader *reader)
         .resync_to_restart = jpeg_resync_to_restart,
         .term_source = on_source_begin,
     };
-    reader->scans = (struct jpeg_scans){.bytes = reader->job->bytes, .len = reader->job->len};
+    reader->scans = (struct image_jpeg_scans){.bytes = reader->job->bytes, .len = reader->job->len};
     if (reader->job->policy == IMPRINT_POLICY_EXACT) {
         reader->source.next_input_byte = reader->job->bytes;
         reader->source.bytes_in_buffer = reader->job->len;

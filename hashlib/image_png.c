@@ -88,6 +88,30 @@ static void on_read(png_structp codec, png_bytep out_bytes, size_t count)
     reader->at += count;
 }
 
+/* --- The header ------------------------------------------------------------------------------- */
+
+static uint32_t read_be32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The eXIf chunk stands before the pixels: chunks are length, name, payload, checksum. */
+static uint8_t orientation_of_png(const uint8_t *bytes, size_t len)
+{
+    size_t at = 8;
+    while (len - at >= 12) {
+        size_t size = read_be32(bytes + at);
+        if (size > len - at - 12 || memcmp(bytes + at + 4, "IDAT", 4) == 0) {
+            break;
+        }
+        if (memcmp(bytes + at + 4, "eXIf", 4) == 0) {
+            return image_orientation_of_tiff(bytes + at + 8, size);
+        }
+        at += 12 + size;
+    }
+    return 1;
+}
+
 /* --- Decoding --------------------------------------------------------------------------------- */
 
 static void set_limits(struct png_reader *reader)
@@ -177,6 +201,7 @@ static void decode(struct png_reader *reader)
     png_set_read_fn(codec, reader, on_read);
     set_limits(reader);
     png_read_info(codec, reader->info);
+    reader->job->info.orientation = orientation_of_png(reader->job->bytes, reader->job->len);
     enum imprint_error error =
         image_job_begin(reader->job, png_get_image_width(codec, reader->info),
                         png_get_image_height(codec, reader->info));

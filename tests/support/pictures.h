@@ -109,4 +109,24 @@ struct picture_png {
 struct picture_file picture_to_png(const struct picture *picture,
                                    const struct picture_png *options);
 
+struct picture_webp {
+    bool is_lossy; /* quality 90; else every pixel as it is */
+    bool has_alpha;
+    bool is_animated;     /* this picture as the first of two frames, the second gray */
+    unsigned inset;       /* animated: the frame lies this far (even) inside a clear canvas */
+    unsigned orientation; /* EXIF; 0: none */
+};
+/* options NULL: lossless. */
+struct picture_file picture_to_webp(const struct picture *picture,
+                                    const struct picture_webp *options);
+
+struct picture_gif {
+    bool is_interlaced;
+    bool is_black_clear;
+    unsigned inset; /* the frame lies this far inside a clear canvas */
+};
+/* Of a posterized picture. options NULL: neither. */
+struct picture_file picture_to_gif(const struct picture *picture,
+                                   const struct picture_gif *options);
+
 #endif

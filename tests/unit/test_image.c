@@ -669,6 +669,26 @@ static void a_png_is_complete_without_what_follows_its_pixels(void **state)
     picture_done(&picture);
 }
 
+/* Whatever a profile says, partners hash the numbers as they stand; and a compressed profile or
+ * text must cost nothing. Here neither its payload nor its checksum would hold. */
+static void profiles_and_texts_are_passed_over_unread(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"iCCP", "gAMA", "cHRM", "sRGB", "zTXt", "iTXt", "prVt"};
+    struct picture picture = picture_make(46, 600, 70);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct picture_file plain = picture_to_png(&picture, NULL);
+        struct picture_file file = {malloc(plain.len + 20), plain.len + 20};
+        assert_non_null(file.bytes);
+        memcpy(file.bytes, plain.bytes, 33); /* signature and IHDR */
+        memcpy(file.bytes + 33, "\0\0\0\10----nonsense----", 20);
+        memcpy(file.bytes + 37, names[i], 4);
+        memcpy(file.bytes + 53, plain.bytes + 33, plain.len - 33);
+        assert_int_equal(distance(file, plain), 0);
+    }
+    picture_done(&picture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +713,7 @@ int main(void)
         cmocka_unit_test(a_jpeg_cut_in_the_middle_is_hashed_from_what_is_there),
         cmocka_unit_test(flipped_bits_never_crash_nor_print),
         cmocka_unit_test(a_damaged_progressive_file_is_read_fast_or_refused),
+        cmocka_unit_test(profiles_and_texts_are_passed_over_unread),
         cmocka_unit_test(a_png_is_complete_without_what_follows_its_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "jpeg_scans.h"
+#include "image_jpeg_scans.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ struct segment {
 };
 
 /* The segment at a position; false where there is none or its length does not fit. */
-static bool segment_at(const struct jpeg_scans *scans, size_t at, struct segment *out_segment)
+static bool segment_at(const struct image_jpeg_scans *scans, size_t at, struct segment *out_segment)
 {
     while (at + 1 < scans->len && scans->bytes[at] == 0xff && scans->bytes[at + 1] == 0xff) {
         at++; /* fill bytes */
@@ -55,7 +55,7 @@ static bool segment_at(const struct jpeg_scans *scans, size_t at, struct segment
 }
 
 /* Where the data of a scan ends: at the next marker that is no restart. */
-static size_t scan_end(const struct jpeg_scans *scans, size_t at)
+static size_t scan_end(const struct image_jpeg_scans *scans, size_t at)
 {
     while (at < scans->len) {
         const uint8_t *found = memchr(scans->bytes + at, 0xff, scans->len - at);
@@ -81,7 +81,7 @@ static bool is_frame(uint8_t marker)
 }
 
 /* Refinement of the higher frequencies, and any of them of another component than luma. */
-static bool is_dispensable(const struct jpeg_scans *scans, const struct segment *segment)
+static bool is_dispensable(const struct image_jpeg_scans *scans, const struct segment *segment)
 {
     if (segment->len != 6 || segment->payload[0] != 1) {
         return false; /* scans of higher frequencies hold one component only */
@@ -92,7 +92,7 @@ static bool is_dispensable(const struct jpeg_scans *scans, const struct segment 
     return spectral_start > 0 && (bits_known > 0 || component != scans->luma_id);
 }
 
-static void note_frame(struct jpeg_scans *scans, const struct segment *segment)
+static void note_frame(struct image_jpeg_scans *scans, const struct segment *segment)
 {
     const uint8_t *payload = segment->payload;
     if (segment->marker != MARKER_SOF2 || segment->len < 7) {
@@ -104,7 +104,8 @@ static void note_frame(struct jpeg_scans *scans, const struct segment *segment)
     scans->luma_id = payload[6];
 }
 
-bool jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **out_bytes, size_t *out_len)
+bool image_jpeg_scans_next(struct image_jpeg_scans *scans, const uint8_t **out_bytes,
+                           size_t *out_len)
 {
     size_t start = scans->at;
     size_t at = start;

@@ -1,4 +1,4 @@
-/* jpeg_scans.h - inside hashlib: a progressive JPEG without the scans that hardly matter.
+/* image_jpeg_scans.h - inside hashlib: a progressive JPEG without the scans that hardly matter.
  *
  * Why:       most of a progressive picture's time goes into the last bits of its finest detail and
  *            into colour detail, and PDQ's 64x64 cells of luma see neither. The fast policy feeds
@@ -6,14 +6,14 @@
  * Ownership: the file's bytes stay the caller's.
  * Threads:   one reader by one thread.
  */
-#ifndef HASHLIB_JPEG_SCANS_H
-#define HASHLIB_JPEG_SCANS_H
+#ifndef HASHLIB_IMAGE_JPEG_SCANS_H
+#define HASHLIB_IMAGE_JPEG_SCANS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct jpeg_scans {
+struct image_jpeg_scans {
     const uint8_t *bytes;
     size_t len;
     size_t at;
@@ -24,6 +24,7 @@ struct jpeg_scans {
 /* The next stretch of the file to decode; false after the last. A file that is not progressive, is
  * small, or whose markers make no sense, comes whole. Zeroed but for bytes and len to begin with.
  */
-bool jpeg_scans_next(struct jpeg_scans *scans, const uint8_t **out_bytes, size_t *out_len);
+bool image_jpeg_scans_next(struct image_jpeg_scans *scans, const uint8_t **out_bytes,
+                           size_t *out_len);
 
 #endif
