@@ -8,22 +8,14 @@
 #include <arm_neon.h>
 #endif
 
-/* Runs lie far apart: while one is scanned the first lines of a later one are fetched. */
-#define PREFETCH_RUNS  12
-#define PREFETCH_LINES 5
-#define LINE_VALUES    32
+/* Of a long run the first lines are fetched so many runs ahead; the processor does the rest. */
+#define PREFETCH_RUNS   16
+#define PREFETCH_VALUES 160
 
 static inline void prefetch_run(const struct index_runs *runs, size_t i)
 {
-    if (i >= runs->count) {
-        return;
-    }
-    const struct index_run *run = &runs->runs[i];
-    uint32_t end = run->end - run->begin > PREFETCH_LINES * LINE_VALUES
-                       ? run->begin + PREFETCH_LINES * LINE_VALUES
-                       : run->end;
-    for (uint32_t position = run->begin; position < end; position += LINE_VALUES) {
-        __builtin_prefetch(run->values + position);
+    if (i < runs->count && runs->runs[i].end - runs->runs[i].begin > INDEX_RUN_SHORT) {
+        index_run_prefetch(&runs->runs[i], PREFETCH_VALUES);
     }
 }
 

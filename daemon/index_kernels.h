@@ -29,6 +29,20 @@ struct index_run {
 
 #define INDEX_RUN_SLACK 32
 
+/* Runs lie far apart in memory. Short ones are best fetched into the cache all at once, as soon as
+ * it is known where they are; of long ones that would be more than the cache holds, so scan_runs
+ * fetches each a little ahead of its turn. */
+#define INDEX_RUN_SHORT 64
+
+static inline void index_run_prefetch(const struct index_run *run, uint32_t values_max)
+{
+    uint32_t end = run->end - run->begin > values_max ? run->begin + values_max : run->end;
+    for (uint32_t position = run->begin; position < end; position += 32) {
+        __builtin_prefetch(run->values + position);
+    }
+    __builtin_prefetch(run->values + end - 1);
+}
+
 struct index_survivor {
     uint32_t position;
     uint32_t run;

@@ -92,7 +92,7 @@ void index_use_kernels(struct index *index, const struct index_kernels *kernels)
  * have been cheaper (many equal hashes, or somebody's attempt to be expensive), it is given up for
  * the scan. */
 #define COST_BUCKET   7.0
-#define COST_SCANNED  2.5
+#define COST_SCANNED  3.0
 #define COST_VERIFIED 10.0
 
 static inline bool index_scan_is_cheaper(size_t records, size_t buckets)

@@ -199,8 +199,13 @@ static void collect_runs(struct probe *probe, unsigned chunk)
             uint32_t bucket = value ^ flips[i];
             run.begin = table->offsets[bucket];
             run.end = table->offsets[bucket + 1];
-            probe->runs.runs[probe->runs.count] = run;
-            probe->runs.count += run.begin < run.end;
+            if (run.begin == run.end) {
+                continue;
+            }
+            probe->runs.runs[probe->runs.count++] = run;
+            if (run.end - run.begin <= INDEX_RUN_SHORT) {
+                index_run_prefetch(&run, INDEX_RUN_SHORT);
+            }
         }
     }
 }
