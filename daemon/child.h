@@ -53,9 +53,9 @@ IMPRINT_MUST_USE enum imprint_error child_start(const struct child_options *opti
 /* Whether an idle worker still listens and has nothing to say. */
 enum child_verdict child_check_idle(const struct child *child);
 
-/* Hands one picture over and waits for the answer. timeout_ms bounds the handing over, and again
- * the time from the last byte to the answer. After anything but CHILD_FINE the worker is of no
- * more use. */
+/* Hands one picture over and waits for the answer. timeout_ms bounds the handing over, then the
+ * processor time spent on the picture; LIMIT_DECODE_WALL_FACTOR times as long by the clock. After
+ * anything but CHILD_FINE the worker is of no more use. */
 enum child_verdict child_ask(const struct child *child, const struct wire_job *job,
                              const void *bytes, unsigned timeout_ms,
                              struct wire_answer *out_answer);

@@ -51,7 +51,10 @@
 /* The slowest legitimate picture measured (12 MP progressive, arithmetic) needs half a second. */
 #define LIMIT_DECODE_TIMEOUT_MS     2000
 #define LIMIT_DECODE_TIMEOUT_MS_MAX 60000
-#define LIMIT_WORKERS_MAX           64
+/* The timeout counts a worker's processor time, so that a busy machine refuses no good picture; by
+ * the clock a worker gets this many times as long. */
+#define LIMIT_DECODE_WALL_FACTOR 4
+#define LIMIT_WORKERS_MAX        64
 /* Jobs waiting for a worker; at 20 ms each and two workers the last one waits 0.6 s. */
 #define LIMIT_QUEUE_MAX     64
 #define LIMIT_QUEUE_CEILING 4096

@@ -30,10 +30,11 @@
 struct pool;
 
 struct pool_options {
-    const char *worker_path; /* the imprint-worker executable */
-    unsigned workers;        /* processes; 0: one a core */
-    unsigned queue_max;      /* jobs waiting */
-    unsigned decode_timeout_ms;
+    const char *worker_path;    /* the imprint-worker executable */
+    unsigned workers;           /* processes; 0: one a core */
+    unsigned queue_max;         /* jobs waiting */
+    unsigned decode_timeout_ms; /* a worker's processor time; LIMIT_DECODE_WALL_FACTOR times by the
+                                   clock */
     struct imprint_limits limits;
     bool is_sandbox_required; /* false: a worker without a cage is better than none (config says) */
     unsigned worker_pictures; /* a worker is replaced after so many; 0: LIMIT_WORKER_PICTURES,

@@ -1,6 +1,7 @@
 /* A worker that does as its picture says, for tests of the pool: the picture is a word such as
  * "crash". It speaks the wire format from the pool's own code and stands in no cage. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,13 @@
 #include "wire.h"
 
 #define JOB_FD 3
+
+/* Twice the timeout of the pool's tests. */
+#ifdef IMPRINT_SANITIZED
+#define ANSWER_LATE_MS 600
+#else
+#define ANSWER_LATE_MS 200
+#endif
 
 static uint8_t message[WIRE_ANSWER_BYTES];
 
@@ -111,6 +119,13 @@ static void answer_and_die(void)
     _exit(1);
 }
 
+/* Without using the processor. */
+static void answer_late(void)
+{
+    (void)poll(NULL, 0, ANSWER_LATE_MS);
+    write_fully(message, sizeof message);
+}
+
 /* The child keeps the socket open and outlives its parent, if it is let. */
 static void fork_and_die(void)
 {
@@ -143,6 +158,7 @@ static const struct {
     {"answer out of range", answer_out_of_range},
     {"answer twice", answer_twice},
     {"answer and die", answer_and_die},
+    {"answer late", answer_late},
     {"fork and die", fork_and_die},
 };
 
