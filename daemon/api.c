@@ -54,6 +54,12 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/cases/{id}/withdraw", ADMIN, API_BODY_OPTIONAL, LIMIT_JSON_BYTES_MAX, p_reason,
      true, api_withdraw_case},
 
+    {"GET", "/v1/audit", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_audit},
+    {"GET", "/v1/audit/verify", ADMIN, API_BODY_NONE, 0, NULL, true, api_verify_audit},
+    {"GET", "/v1/changes", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_changes},
+    {"POST", "/v1/compact", ADMIN, API_BODY_NONE, 0, p_reason, true, api_compact},
+    {"POST", "/v1/backup", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, NULL, true, api_backup},
+
     {"GET", "/v1/stats", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_stats},
     {"GET", "/metrics", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_metrics},
 };

@@ -16,8 +16,7 @@ static bool is_case_set(const struct record_case_id *id)
     return memcmp(id, &none, sizeof none) != 0;
 }
 
-/* list: the name, where the caller knows it; else it is looked up. */
-static json_t *entry_to_json(struct api *api, const struct record_entry *entry, const char *list)
+json_t *api_entry_to_json(struct api *api, const struct record_entry *entry, const char *list)
 {
     struct record_list found = {0};
     size_t count = 0;
@@ -46,7 +45,7 @@ static void answer_entry(struct api_call *call, enum imprint_error error,
         api_fail(call, error);
         return;
     }
-    api_answer_json(call, 200, entry_to_json(call->api, entry, NULL));
+    api_answer_json(call, 200, api_entry_to_json(call->api, entry, NULL));
 }
 
 static void answer_entries(struct api_call *call, const struct record_entry *entries, size_t count,
@@ -54,7 +53,7 @@ static void answer_entries(struct api_call *call, const struct record_entry *ent
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
-        (void)json_array_append_new(array, entry_to_json(call->api, &entries[i], list));
+        (void)json_array_append_new(array, api_entry_to_json(call->api, &entries[i], list));
     }
     api_answer_json(call, 200, json_pack("{s:o, s:o}", "entries", array, "next", next));
 }
@@ -109,7 +108,7 @@ static void add_one(struct api_call *call, const struct record_entry *spec)
         api_fail(call, error);
         return;
     }
-    json_t *json = entry_to_json(call->api, &entry, call->captures[0]);
+    json_t *json = api_entry_to_json(call->api, &entry, call->captures[0]);
     (void)json_object_set_new(json, "duplicate", json_boolean(added == CATALOG_ADDED_DUPLICATE));
     api_answer_json(call, added == CATALOG_ADDED_NEW ? 201 : 200, json);
 }

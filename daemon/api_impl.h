@@ -150,4 +150,10 @@ api_handler_fn api_post_entries, api_post_entries_batch, api_get_list_entries, a
 api_handler_fn api_post_cases, api_get_case, api_withdraw_case;
 api_handler_fn api_get_metrics, api_get_stats;
 
+/* --- api_audit.c ------------------------------------------------------------------------------ */
+
+api_handler_fn api_get_audit, api_verify_audit, api_get_changes, api_compact, api_backup;
+/* An entry as answers show it. list: the name, where the caller knows it; else it is looked up. */
+json_t *api_entry_to_json(struct api *api, const struct record_entry *entry, const char *list);
+
 #endif

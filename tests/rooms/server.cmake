@@ -6,3 +6,8 @@ imprint_unit_test(config imprintd_core imprint_static)
 imprint_unit_test(report imprintd_core imprint_static)
 imprint_unit_test(api imprintd_core imprint_static)
 target_sources(test_api PRIVATE support/fake_rooms.c)
+
+# The daemon, whole.
+add_test(NAME system.main_job COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/system/main_job.py ${PROJECT_BINARY_DIR})
+set_tests_properties(system.main_job PROPERTIES LABELS system TIMEOUT 300)

@@ -224,3 +224,59 @@ void pool_stats(const struct pool *pool, struct pool_stats *out_stats)
     (void)pool;
     *out_stats = (struct pool_stats){.workers = 2, .timeouts = 5};
 }
+
+enum imprint_error catalog_audit(struct catalog *catalog, uint64_t after,
+                                 struct record_audit *out_records, size_t capacity,
+                                 size_t *out_count)
+{
+    (void)catalog;
+    assert(capacity > 0);
+    *out_count = after < 7 ? 1 : 0;
+    out_records[0] = (struct record_audit){
+        .seq = 7, .time = 9, .uid = 1000, .verb = RECORD_VERB_ENTRY_REMOVE, .entry = 17};
+    return fake.error;
+}
+
+enum imprint_error catalog_audit_verify(struct catalog *catalog, uint64_t *out_count,
+                                        uint64_t *out_bad_seq)
+{
+    (void)catalog;
+    *out_count = 3;
+    *out_bad_seq = 4;
+    return fake.error;
+}
+
+enum imprint_error catalog_changes(struct catalog *catalog, uint64_t after,
+                                   struct catalog_change *out_changes, size_t capacity,
+                                   size_t *out_count)
+{
+    (void)after;
+    assert(capacity >= 3);
+    *out_count = 3;
+    out_changes[0].change = (struct record_change){5, RECORD_CHANGE_PUT, 4, 17};
+    enum imprint_error error = catalog_entry_get(catalog, 17, &out_changes[0].entry);
+    assert(error == fake.error);
+    out_changes[1].change = (struct record_change){6, RECORD_CHANGE_REMOVED, 4, 18};
+    out_changes[2].change = (struct record_change){7, RECORD_CHANGE_LIST_REMOVED, 3, 0};
+    return fake.error;
+}
+
+enum imprint_error catalog_compact(struct catalog *catalog, const struct catalog_actor *actor)
+{
+    (void)catalog;
+    (void)actor;
+    return fake.error;
+}
+
+enum imprint_error catalog_backup(struct catalog *catalog, const char *path)
+{
+    (void)catalog;
+    (void)path;
+    return fake.error;
+}
+
+void catalog_stats(struct catalog *catalog, struct catalog_stats *out_stats)
+{
+    (void)catalog;
+    *out_stats = (struct catalog_stats){.file_bytes = 4096};
+}

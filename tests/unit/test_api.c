@@ -560,6 +560,43 @@ static void cases_come_in_and_are_withdrawn_with_a_reason(void **state)
                  IMPRINT_E_CASE_NOT_FOUND);
 }
 
+static void audit_and_changes_are_told(void **state)
+{
+    (void)state;
+    struct ask ask = {.query = "after=0"};
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "GET", "/v1/audit", NULL), 200);
+    const json_t *record = json_array_get(json_object_get(ask.json, "records"), 0);
+    assert_string_equal(json_string_value(json_object_get(record, "verb")), "entry_remove");
+    assert_string_equal(json_string_value(json_object_get(record, "object")), "entry 17");
+    assert_true(json_is_null(json_object_get(ask.json, "next")));
+    ask_done(&ask);
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "GET", "/v1/changes", NULL), 200);
+    const json_t *changes = json_object_get(ask.json, "changes");
+    static const char *const kinds[] = {"put", "removed", "list_removed"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *change = json_array_get(changes, i);
+        assert_string_equal(json_string_value(json_object_get(change, "kind")), kinds[i]);
+        assert_int_equal(json_integer_value(json_object_get(change, "seq")), 5 + i);
+    }
+    ask_done(&ask);
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "GET", "/v1/audit/verify", NULL), 200);
+    assert_true(json_is_true(json_object_get(ask.json, "intact")));
+    ask_done(&ask);
+    fake.error = IMPRINT_E_STORE_DAMAGED;
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "GET", "/v1/audit/verify", NULL), 200);
+    assert_true(json_is_false(json_object_get(ask.json, "intact")));
+    assert_int_equal(json_integer_value(json_object_get(ask.json, "bad_seq")), 4);
+    ask_done(&ask);
+    fake.error = IMPRINT_OK;
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "POST", "/v1/compact", NULL), 200);
+    ask_done(&ask);
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "POST", "/v1/backup", "{\"path\":\"/b\"}"),
+                     201);
+    ask_done(&ask);
+    expect_error((struct ask){0}, HTTP_ROLE_ADMIN, "POST", "/v1/backup", "{\"path\":\"b/c\"}",
+                 IMPRINT_E_PARAMETER_INVALID);
+}
+
 static void metrics_count_what_happened(void **state)
 {
     (void)state;
@@ -603,6 +640,7 @@ int main(void)
         API_TEST(entries_page_by_id),
         API_TEST(batch_adds_every_line_or_names_the_wrong_one),
         API_TEST(cases_come_in_and_are_withdrawn_with_a_reason),
+        API_TEST(audit_and_changes_are_told),
         API_TEST(metrics_count_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
