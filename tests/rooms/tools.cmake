@@ -25,6 +25,8 @@ endfunction()
 
 imprint_cli_test(imprint imprint.py cli)
 imprint_cli_test(imprintctl_usage imprintctl_usage.py cli)
+imprint_cli_test(documents documents.py cli)
+imprint_cli_test(journey journey.py cli)
 if(NOT IMPRINT_SANITIZE)
   # Sanitizers bring network symbols of their own and do not run under strace.
   imprint_cli_test(imprint_is_quiet imprint_quiet.py cli-release)
