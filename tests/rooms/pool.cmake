@@ -43,3 +43,8 @@ if(NOT IMPRINT_SANITIZE AND NOT IMPRINT_COVERAGE AND NOT IMPRINT_FUZZ)
     $<TARGET_FILE:imprint-worker>)
   set_tests_properties(system.worker_links PROPERTIES LABELS system)
 endif()
+
+imprint_unit_test(bombs imprint_asking imprint_pictures z)
+target_sources(test_bombs PRIVATE support/bombs.c)
+target_compile_definitions(test_bombs PRIVATE IMPRINT_WORKER="$<TARGET_FILE:imprint-worker>")
+add_dependencies(test_bombs imprint-worker)
