@@ -1,13 +1,15 @@
-/* catalog_tools.h - what the tests of catalog do in one line each.
- *
- * After cmocka.h.
- */
+/* catalog_tools.h - what the tests of catalog do in one line each. */
 #ifndef TESTS_SUPPORT_CATALOG_TOOLS_H
 #define TESTS_SUPPORT_CATALOG_TOOLS_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "catalog.h"
 #include "catalog_internal.h"
