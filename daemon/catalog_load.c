@@ -1,6 +1,7 @@
 /* From the store to ready: the list is verified in a process of its own, which leaves what the
  * index needs in shared memory, so that the file is read once and by somebody who may die of it. */
 #include <inttypes.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,11 +14,18 @@
 /* An entry takes at least this much of the file, which bounds their number before it is known. */
 #define ENTRY_FILE_BYTES_MIN 96
 
+/* What the verifying process tells the loader beside the items, in shared memory. */
+struct news {
+    sem_t is_over; /* the items are there, or will never be */
+    bool has_items;
+    size_t count;
+};
+
 /* Written by the verifying process, read by the loader. */
 struct harvest {
     struct index_item *items; /* shared; sparse */
     size_t capacity;
-    size_t *count; /* shared */
+    struct news *news; /* shared */
     int64_t now;
     struct catalog_load_shared *load;
     /* Of the verifying process alone: lists come before entries. */
@@ -55,14 +63,22 @@ static bool find_slot(struct harvest *harvest, uint32_t list)
 static bool take_entry(void *ctx, const struct record_entry *entry)
 {
     struct harvest *harvest = ctx;
-    if (!find_slot(harvest, entry->list) || *harvest->count == harvest->capacity) {
+    if (!find_slot(harvest, entry->list) || harvest->news->count == harvest->capacity) {
         return false;
     }
     if (catalog_is_matchable(entry, harvest->now)) {
-        harvest->items[(*harvest->count)++] =
+        harvest->items[harvest->news->count++] =
             (struct index_item){entry->id, (uint16_t)harvest->last, entry->hash};
     }
     return !atomic_load_explicit(&harvest->load->is_cancelled, memory_order_relaxed);
+}
+
+/* The index can be built while the rest is verified. */
+static void take_items(void *ctx)
+{
+    struct harvest *harvest = ctx;
+    harvest->news->has_items = true;
+    sem_post(&harvest->news->is_over);
 }
 
 static void take_progress(void *ctx, double done)
@@ -84,8 +100,9 @@ static void harvest_done(struct harvest *harvest)
     if (harvest->items != NULL) {
         munmap(harvest->items, (harvest->capacity + 1) * sizeof *harvest->items);
     }
-    if (harvest->count != NULL) {
-        munmap(harvest->count, sizeof *harvest->count);
+    if (harvest->news != NULL) {
+        sem_destroy(&harvest->news->is_over);
+        munmap(harvest->news, sizeof *harvest->news);
     }
 }
 
@@ -96,10 +113,14 @@ static enum imprint_error harvest_init(struct catalog *catalog, struct harvest *
     store_size(catalog->store, &file_bytes, &used_bytes);
     harvest->capacity = (size_t)(file_bytes / ENTRY_FILE_BYTES_MIN);
     harvest->items = shared_map((harvest->capacity + 1) * sizeof *harvest->items);
-    harvest->count = shared_map(sizeof *harvest->count);
+    harvest->news = shared_map(sizeof *harvest->news);
     harvest->load = catalog->load;
     harvest->now = catalog->now(catalog->now_ctx);
-    return harvest->items != NULL && harvest->count != NULL ? IMPRINT_OK : IMPRINT_E_NOMEM;
+    if (harvest->items == NULL || harvest->news == NULL ||
+        sem_init(&harvest->news->is_over, 1, 0) != 0) {
+        return IMPRINT_E_NOMEM;
+    }
+    return IMPRINT_OK;
 }
 
 /* The same slots as in the verifying process: lists by id. */
@@ -131,13 +152,53 @@ static enum imprint_error table_load(struct catalog *catalog, struct store_txn *
     return IMPRINT_OK;
 }
 
-static enum imprint_error load_verified(struct catalog *catalog, const struct harvest *harvest)
+/* Fills the index as soon as there is something to fill it with. */
+struct build {
+    struct catalog *catalog;
+    const struct harvest *harvest;
+    enum imprint_error error;
+};
+
+static void *build_thread(void *ctx)
+{
+    struct build *build = ctx;
+    const struct news *news = build->harvest->news;
+    while (sem_wait(&build->harvest->news->is_over) != 0) {
+    }
+    if (news->has_items) {
+        build->error = index_load(build->catalog->index, build->harvest->items, news->count);
+    }
+    return NULL;
+}
+
+/* Verifies and builds side by side; what was built of a list that does not verify is never asked.
+ */
+static enum imprint_error verify_and_build(struct catalog *catalog, struct harvest *harvest,
+                                           char finding[STORE_FINDING_BYTES])
+{
+    const struct store_visitor visitor = {.list = take_list,
+                                          .entry = take_entry,
+                                          .entries_done = take_items,
+                                          .progress = take_progress,
+                                          .ctx = harvest};
+    struct build build = {catalog, harvest, IMPRINT_OK};
+    pthread_t builder;
+    if (pthread_create(&builder, NULL, build_thread, &build) != 0) {
+        return IMPRINT_E_NOMEM;
+    }
+    enum imprint_error error = store_verify(catalog->store, &visitor, finding);
+    sem_post(&harvest->news->is_over);
+    pthread_join(builder, NULL);
+    if (error == IMPRINT_OK) {
+        error = harvest->news->has_items ? build.error : IMPRINT_E_INTERNAL;
+    }
+    return error;
+}
+
+static enum imprint_error serve_verified(struct catalog *catalog)
 {
     struct store_txn *txn;
     enum imprint_error error = store_start(catalog->store);
-    if (error == IMPRINT_OK) {
-        error = index_load(catalog->index, harvest->items, *harvest->count);
-    }
     if (error == IMPRINT_OK) {
         error = store_begin_read(catalog->store, &txn);
     }
@@ -145,22 +206,20 @@ static enum imprint_error load_verified(struct catalog *catalog, const struct ha
         error = table_load(catalog, txn);
         store_abort(txn);
     }
-    catalog->swept = harvest->now;
     return error;
 }
 
 static enum imprint_error load(struct catalog *catalog, char finding[STORE_FINDING_BYTES])
 {
     struct harvest harvest = {0};
-    const struct store_visitor visitor = {
-        .list = take_list, .entry = take_entry, .progress = take_progress, .ctx = &harvest};
     enum imprint_error error = harvest_init(catalog, &harvest);
     if (error == IMPRINT_OK) {
-        error = store_verify(catalog->store, &visitor, finding);
+        error = verify_and_build(catalog, &harvest, finding);
     }
     if (error == IMPRINT_OK) {
-        error = load_verified(catalog, &harvest);
+        error = serve_verified(catalog);
     }
+    catalog->swept = harvest.now;
     harvest_done(&harvest);
     return error;
 }

@@ -465,6 +465,30 @@ static void only_the_named_lists_are_searched(void **state)
     catalog_close(catalog);
 }
 
+static void an_entry_is_answered_once_with_its_nearest_view(void **state)
+{
+    struct catalog *catalog = open_catalog(*state, NULL);
+    make_list(catalog, "l");
+    struct imprint_hash hash = random_hash();
+    uint64_t first = add(catalog, "l", hash);
+    uint64_t second = add(catalog, "l", near(hash, 12));
+    const struct imprint_view views[3] = {{.id = 10, .hash = near(hash, 9)},
+                                          {.id = 11, .hash = near(hash, 2)},
+                                          {.id = 12, .hash = near(hash, 20)}};
+    struct catalog_matches matches = {0};
+    assert_int_equal(catalog_match(catalog, views, 3, NULL, &matches), IMPRINT_OK);
+    assert_int_equal(matches.count, 2);
+    assert_int_equal(matches.items[0].entry, first);
+    assert_int_equal(matches.items[0].distance, 2);
+    assert_int_equal(matches.items[0].view, 11);
+    assert_int_equal(matches.items[1].entry, second);
+    assert_int_equal(matches.items[1].distance, 3);
+    assert_int_equal(matches.items[1].view, 10);
+    catalog_matches_done(&matches);
+    assert_int_equal(catalog_match(catalog, views, 0, NULL, &matches), IMPRINT_E_PARAMETER_INVALID);
+    catalog_close(catalog);
+}
+
 static void parameters_out_of_range_change_nothing(void **state)
 {
     struct catalog *catalog = open_catalog(*state, NULL);
@@ -702,6 +726,7 @@ int main(void)
         scratch_test(a_withdrawn_case_does_not_come_back),
         scratch_test(a_change_of_a_list_counts_from_the_next_query),
         scratch_test(only_the_named_lists_are_searched),
+        scratch_test(an_entry_is_answered_once_with_its_nearest_view),
         scratch_test(parameters_out_of_range_change_nothing),
         scratch_test(entries_are_matched_from_enabling_to_expiry),
         scratch_test(a_failed_allocation_changes_nothing),

@@ -672,6 +672,36 @@ static void a_flipped_bit_is_noticed_or_harmless(void **state)
     free(image.bytes);
 }
 
+/* The free list names pages in use: LMDB would hand them out and overwrite a record. */
+static void a_free_list_that_names_a_page_in_use_is_noticed(void **state)
+{
+    const char *dir = *state;
+    size_t used;
+    uint64_t expected = make_rich_list(dir, &used);
+    struct image image = image_take(dir, used);
+    size_t altered = 0;
+    size_t newest =
+        store_get_le(image.bytes + 144, 8) > store_get_le(image.bytes + 4096 + 144, 8) ? 0 : 4096;
+    uint8_t *page = image.bytes + store_get_le(image.bytes + newest + 80, 8) * 4096;
+    assert_int_equal(store_get_le(page + 10, 2), 2); /* the free list is a single leaf */
+    size_t count = (store_get_le(page + 12, 2) - 16) / 2;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *node = page + store_get_le(page + 16 + 2 * i, 2);
+        uint8_t *list = node + 8 + store_get_le(node + 6, 2);
+        for (uint64_t n = 1; n <= store_get_le(list, 8); n++, altered++) {
+            uint64_t was = store_get_le(list + 8 * n, 8);
+            store_put_le(list + 8 * n, store_get_le(image.bytes + newest + 128, 8), 8);
+            image_put(&image, SIZE_MAX, 0);
+            assert_true(is_noticed(dir, expected));
+            store_put_le(list + 8 * n, was, 8);
+        }
+    }
+    assert_true(altered > 0);
+    image_put(&image, SIZE_MAX, 0);
+    assert_false(is_noticed(dir, expected));
+    free(image.bytes);
+}
+
 static void a_file_cut_short_anywhere_is_noticed(void **state)
 {
     const char *dir = *state;
@@ -740,6 +770,7 @@ int main(void)
         scratch_test(the_file_is_as_documented),
         scratch_test(each_database_stands_in_the_document),
         scratch_test_fast(a_flipped_bit_is_noticed_or_harmless),
+        scratch_test_fast(a_free_list_that_names_a_page_in_use_is_noticed),
         scratch_test_fast(a_file_cut_short_anywhere_is_noticed),
         scratch_test(a_file_of_something_else_is_no_list),
         scratch_test(a_process_that_dies_of_the_list_is_the_finding),
