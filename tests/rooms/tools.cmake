@@ -31,3 +31,7 @@ if(NOT IMPRINT_SANITIZE)
   # Sanitizers bring network symbols of their own and do not run under strace.
   imprint_cli_test(imprint_is_quiet imprint_quiet.py cli-release)
 endif()
+
+add_test(NAME system.exchange COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/system/exchange.py ${PROJECT_BINARY_DIR})
+set_tests_properties(system.exchange PROPERTIES LABELS system TIMEOUT 600)

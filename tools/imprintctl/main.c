@@ -73,6 +73,25 @@ static const struct command_option audit_options[] = {
     {"limit", '\0', "N", "at most so many records, up to 1000 (100)"},
 };
 
+static const struct command_option import_options[] = {
+    {"list", 'l', "NAME", "the list that takes the hashes"},
+    {"format", 'f', "FORMAT", "hex, pdq, base64, csv, tx, stopncii, ncmec, vics or imprint"},
+    {"dry-run", 'n', NULL, "read and count, change nothing; needs no daemon"},
+    {"all-or-nothing", '\0', NULL, "change nothing if a record is invalid (this is the default)"},
+    {"keep-going", 'k', NULL, "import the others if a record is invalid"},
+    {"trust", '\0', "KEY", "accept only a file signed with this key: 64 digits, or a file of them"},
+};
+
+static const struct command_option export_options[] = {
+    {"list", 'l', "NAME", "the list to export"},
+    {"format", 'f', "FORMAT", "imprint (the default), hex, tx or stopncii-feedback"},
+    {"output", 'o', "FILE", "write there instead of standard output; whole or not at all"},
+    {"force", '\0', NULL, "replace FILE if it exists"},
+    {"sign", '\0', "FILE", "sign with the key in this file: 64 digits, the seed of an Ed25519 key"},
+    {"notes", '\0', NULL, "export notes too"},
+    {"status", '\0', "WORD", "the category (tx) or feedback value (stopncii-feedback) of entries"},
+};
+
 static const struct command commands[] = {
     {"status", "", "Show whether the daemon is ready and how much it holds", NULL, NULL, 0, 0, 0,
      ctl_status},
@@ -127,6 +146,19 @@ static const struct command commands[] = {
      "  imprintctl case withdraw --file withdrawal.json\n"
      "  imprintctl case withdraw NUMBER --reason \"asked for by telephone, known helpline\"\n",
      withdraw_options, COUNT(withdraw_options), 0, 1, ctl_case_withdraw},
+    {"import", "FILE", "Take a file of another organisation into a list; - is standard input",
+     "The format is found out from the file's beginning. A file is checked as a whole before\n"
+     "anything changes; importing it again changes nothing.\n\n"
+     "Examples:\n"
+     "  imprintctl import hashes.csv --list partner --dry-run\n"
+     "  imprintctl import page.json --list stopncii --keep-going\n"
+     "  imprintctl import list.jsonl --list partner --trust partner.pub\n",
+     import_options, COUNT(import_options), 1, 1, ctl_import},
+    {"export", "", "Write a list in a format that others read",
+     "Examples:\n"
+     "  imprintctl export --list reports --output reports.jsonl --sign key\n"
+     "  imprintctl export --list reports --format tx >reports.csv\n",
+     export_options, COUNT(export_options), 0, 0, ctl_export},
     {"match", "FILE|HASH...", "Ask whether pictures or hashes are on a list",
      "Ends with 1 when one is. A file whose name is 64 hexadecimal digits is given as ./NAME.\n\n"
      "Examples:\n  imprintctl match upload.jpg\n  imprintctl match --lists reports --json HASH\n",
