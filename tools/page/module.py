@@ -16,8 +16,8 @@ MEMORY_BYTES_MAX = 768 << 20  # a file, its coefficients and its samples at hash
 # -ffp-contract=off: as in the native build, so that the hashes are the same to the last bit.
 FLAGS = ["--target=wasm32-wasi", "--sysroot=/usr", "-std=c17", "-g0", "-ffp-contract=off",
          "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"]
-# Where the time goes is compiled for speed, the rest for size.
-FAST, SMALL = "-O2", "-Os"
+# For size, but not where the time goes.
+FAST, SMALL = "-Os", "-Oz"
 FAST_FILES = {"jdhuff", "jdphuff", "jidctint", "jdcolor", "jdmerge", "jdsample", "jdcoefct", "jdmainct", "inffast",
               "inflate", "adler32", "pngrutil", "pngrtran", "sampler", "pdq_kernel", "page"}
 OUR_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Werror"]
@@ -31,7 +31,8 @@ SODIUM = """crypto_generichash/crypto_generichash crypto_generichash/blake2b/gen
 crypto_generichash/blake2b/ref/blake2b-compress-ref crypto_generichash/blake2b/ref/blake2b-ref
 crypto_generichash/blake2b/ref/generichash_blake2b""".split()
 HASHLIB_EXCEPT = {"image_jpeg.c", "image_png.c"}  # these come through wasm/codec_*.c
-OURS = ["page.c", "libc.c", "codec_jpeg.c", "codec_png.c"]
+OURS = ["page.c", "case.c", "libc.c", "codec_jpeg.c", "codec_png.c"]
+SHARED = ["common/code.c", "common/strbuf.c", "imprint/report.c"]  # with the program, below tools/
 
 JCONFIG = """#define JPEG_LIB_VERSION 62
 #define LIBJPEG_TURBO_VERSION {version}
@@ -111,7 +112,7 @@ def work_list(sources: dict, headers: Path) -> list:
     salt = ["-I", sodium / "include", "-I", sodium / "include" / "sodium", "-I", headers / "sodium",
             "-DSODIUM_STATIC=1", "-DCONFIGURED=1", "-DNATIVE_LITTLE_ENDIAN=1"]
     ours = ["-D_GNU_SOURCE", *OUR_WARNINGS, "-I", ROOT / "include", "-I", ROOT / "hashlib", "-I",
-            ROOT / "tools" / "common"]
+            ROOT / "tools" / "common", "-I", ROOT / "tools"]
     system = [flag if flag != "-I" else "-isystem" for flag in jpeg + png + salt]
     files = [(folders["libjpeg-turbo"] / f"{name}.c", common + jpeg + ["-w"]) for name in JPEG]
     files += [(folders["libpng1.6"] / f"{name}.c", common + png + ["-w"]) for name in PNG]
@@ -119,7 +120,7 @@ def work_list(sources: dict, headers: Path) -> list:
     files += [(sodium / f"{name}.c", common + salt + ["-w"]) for name in SODIUM]
     hashlib = [path for path in sorted((ROOT / "hashlib").glob("*.c"))
                if path.name not in HASHLIB_EXCEPT and not needs_other_library(path)]
-    own = hashlib + [ROOT / "tools" / "common" / "code.c"] + [HERE / "wasm" / name for name in OURS]
+    own = hashlib + [ROOT / "tools" / name for name in SHARED] + [HERE / "wasm" / name for name in OURS]
     return files + [(path, common + ours + system) for path in own]
 
 
@@ -169,7 +170,9 @@ def imports_of(module: bytes) -> int:
 def as_javascript(module: Path, target: Path) -> str:
     """The same module in plain JavaScript, for browsers whose WebAssembly is switched off: a function
     that makes an instance."""
-    run(["wasm2js", module, "-O3", "--pedantic", "-o", target])
+    small = target.with_suffix(".wasm")
+    run(["wasm-opt", "-Oz", "--strip-debug", "--strip-producers", module, "-o", small])
+    run(["wasm2js", small, "-O3", "--pedantic", "-o", target])
     text = target.read_text(encoding="utf-8")
     body, names = [], []
     for line in text.splitlines():
@@ -177,7 +180,7 @@ def as_javascript(module: Path, target: Path) -> str:
         if export:
             names.append(export.group(2))
         elif not line.startswith("import "):
-            body.append(line)
+            body.append(line.strip())
     if not names or "export " in "\n".join(body):
         raise BuildFailed("wasm2js wrote something this script does not know")
     return "function makeInstance() {\n" + "\n".join(body) + "\nreturn retasmFunc;\n}\n"
@@ -194,7 +197,7 @@ def build_module(sources: dict, folder: Path, jobs: int) -> Path:
         compiled = list(pool.map(compile_one, work))
     linked, small = folder / "linked.wasm", folder / "page.wasm"
     link(compiled, linked)
-    run(["wasm-opt", "-O3", "--strip-debug", "--strip-producers", linked, "-o", small])
+    run(["wasm-opt", "-Os", "--strip-debug", "--strip-producers", linked, "-o", small])
     count = imports_of(small.read_bytes())
     if count != 0:
         raise BuildFailed(f"the module has {count} imports; it must have none")

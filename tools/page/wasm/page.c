@@ -7,10 +7,7 @@
 
 #include "imprint/pdq.h"
 
-#include "code.h"
 #include "image_codec.h"
-
-#define EXPORT(name) __attribute__((export_name(name)))
 
 void __wasm_call_ctors(void);
 
@@ -23,19 +20,10 @@ struct page_picture {
     char hash[IMPRINT_HASH_HEX + 1];
 };
 
-struct page_code {
-    uint32_t error;
-    char code[CODE_TEXT_LEN + 1];
-    char case_id[CODE_CASE_TEXT_LEN + 1];
-    char keys[3][2 * CODE_KEY_BYTES + 1];
-    char verifiers[3][2 * CODE_VERIFIER_BYTES + 1];
-};
-
 static enum imprint_error page_error;
 static struct page_picture page_picture;
-static struct page_code page_code;
-static uint8_t *page_input;
-static size_t page_input_len;
+uint8_t *page_input;
+size_t page_input_len;
 
 _Noreturn void page_give_up(enum imprint_error error)
 {
@@ -124,57 +112,4 @@ const struct page_picture *page_hash_pixels(uint32_t width, uint32_t height)
         .info = job.info, .upright = image_turn_of(1), .sampler = job.sampler};
     finish_picture(&image, error);
     return &page_picture;
-}
-
-/* --- The code --------------------------------------------------------------------------------- */
-
-static void hex_of(const uint8_t *bytes, size_t len, char *out_text)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out_text[2 * i] = digits[bytes[i] >> 4];
-        out_text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out_text[2 * len] = '\0';
-}
-
-static void describe_code(const struct code_root *root)
-{
-    static const enum code_use uses[3] = {CODE_USE_STATUS, CODE_USE_WITHDRAW, CODE_USE_APPEND};
-    struct code_case id;
-    code_case_of(root, &id);
-    code_to_text(root, page_code.code);
-    code_case_to_text(&id, page_code.case_id);
-    for (size_t i = 0; i < 3; i++) {
-        struct code_key key;
-        struct code_verifier verifier;
-        code_key_of(root, uses[i], &key);
-        code_verifier_of(&id, uses[i], &key, &verifier);
-        hex_of(key.bytes, sizeof key.bytes, page_code.keys[i]);
-        hex_of(verifier.bytes, sizeof verifier.bytes, page_code.verifiers[i]);
-    }
-}
-
-/* A new code from the 16 random bytes that were taken. */
-EXPORT("make_code") const struct page_code *page_make_code(void)
-{
-    struct code_root root;
-    if (page_input_len != sizeof root.bytes) {
-        page_give_up(IMPRINT_E_INTERNAL);
-    }
-    memcpy(root.bytes, page_input, sizeof root.bytes);
-    describe_code(&root);
-    page_code.error = IMPRINT_OK;
-    return &page_code;
-}
-
-/* The code a person typed, as text that was taken. */
-EXPORT("read_code") const struct page_code *page_read_code(void)
-{
-    struct code_root root;
-    page_code.error = code_from_text((const char *)page_input, page_input_len, &root);
-    if (page_code.error == IMPRINT_OK) {
-        describe_code(&root);
-    }
-    return &page_code;
 }
