@@ -27,6 +27,9 @@ void arena_seal(void);
 /* Overwrites with zeros and takes back whatever was used since arena_seal. */
 void arena_wipe(void);
 
+/* Gives the memory that arena_wipe kept for the next picture back to the kernel. */
+void arena_shrink(void);
+
 /* Bytes that can still be had. */
 size_t arena_room(void);
 

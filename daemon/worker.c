@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "imprint/image.h"
@@ -24,6 +25,9 @@
 
 /* Decoding goes deeper into the stack than anything else here; twice what was measured. */
 #define STACK_BYTES ((size_t)128 << 10)
+
+/* After so long without work a worker gives memory back that it kept for the next picture. */
+#define IDLE_SECONDS 2
 
 #define EXIT_USAGE 64
 #define EXIT_WIRE  65
@@ -65,6 +69,8 @@ static bool read_fully(void *out_bytes, size_t len)
         if (got > 0) {
             at += got;
             len -= (size_t)got;
+        } else if (got < 0 && errno == EAGAIN) {
+            arena_shrink(); /* no work for IDLE_SECONDS */
         } else if (got == 0 || errno != EINTR) {
             return false;
         }
@@ -203,7 +209,8 @@ int main(int argc, char **argv)
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    if (!arena_open()) {
+    const struct timeval idle = {.tv_sec = IDLE_SECONDS};
+    if (!arena_open() || setsockopt(JOB_FD, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle) != 0) {
         return EXIT_USAGE;
     }
     touch_decoders();
