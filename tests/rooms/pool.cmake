@@ -31,6 +31,12 @@ add_dependencies(test_worker imprint-worker no_seccomp)
 
 # Sanitizers bring an allocator of their own, which nobody wipes.
 if(NOT IMPRINT_SANITIZE)
+  imprint_unit_test(arena)
+  target_sources(test_arena PRIVATE ${PROJECT_SOURCE_DIR}/daemon/arena.c)
+  target_include_directories(test_arena PRIVATE ${PROJECT_SOURCE_DIR}/daemon)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/daemon/arena.c
+    PROPERTIES COMPILE_OPTIONS -fno-builtin)
+
   imprint_worker(imprint-worker-unwiped IMPRINT_TEST_UNWIPED)
   imprint_unit_test(wiping imprint_asking imprint_pictures)
   target_compile_definitions(test_wiping PRIVATE IMPRINT_WORKER="$<TARGET_FILE:imprint-worker>"
