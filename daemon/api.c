@@ -24,6 +24,10 @@ static const char *const p_list[] = {"list", NULL};
 const struct api_route api_routes[] = {
     {"GET", "/v1/match", QUERY, API_BODY_NONE, 0, p_match, false, api_get_match},
     {"POST", "/v1/match", QUERY, API_BODY_REQUIRED, 0, p_lists, false, api_post_match},
+    {"POST", "/v1/match/batch", QUERY, API_BODY_REQUIRED, LIMIT_BULK_BYTES_MAX, p_lists, true,
+     api_post_match_batch},
+    {"POST", "/v1/feedback", QUERY, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, NULL, false,
+     api_post_feedback},
     {"POST", "/v1/hash", QUERY, API_BODY_REQUIRED, 0, NULL, false, api_post_hash},
     {"GET", "/v1/status", QUERY, API_BODY_NONE, 0, NULL, false, api_get_status},
     {"GET", "/v1/live", QUERY, API_BODY_NONE, 0, NULL, false, api_get_live},
@@ -54,6 +58,7 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/cases/{id}/withdraw", ADMIN, API_BODY_OPTIONAL, LIMIT_JSON_BYTES_MAX, p_reason,
      true, api_withdraw_case},
 
+    {"GET", "/v1/feedback", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_feedback},
     {"GET", "/v1/audit", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_audit},
     {"GET", "/v1/audit/verify", ADMIN, API_BODY_NONE, 0, NULL, true, api_verify_audit},
     {"GET", "/v1/changes", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_changes},
@@ -298,6 +303,7 @@ enum imprint_error api_new(const struct api_options *options, struct api **out_a
     api->policy = options->policy;
     api->version = options->version;
     api_change_settings(api, &options->settings);
+    (void)pthread_mutex_init(&api->feedback_lock, NULL);
     enum imprint_error error = api_runner_start(&api->runner);
     if (error == IMPRINT_OK &&
         getrandom(api->match_key, sizeof api->match_key, 0) != (ssize_t)sizeof api->match_key) {
@@ -328,6 +334,7 @@ void api_free(struct api *api)
         return;
     }
     api_runner_stop(&api->runner);
+    (void)pthread_mutex_destroy(&api->feedback_lock);
     metrics_free(api->metrics);
     free_texts(api->names);
     free_texts(api->allow);

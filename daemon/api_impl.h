@@ -16,6 +16,7 @@
 #include "api.h"
 #include "fields.h"
 #include "limits.h"
+#include "log.h"
 #include "metrics.h"
 #include "text.h"
 
@@ -72,6 +73,15 @@ struct api_runner {
     pthread_t threads[LIMIT_CHANGE_THREADS];
 };
 
+#define API_MATCH_ID_SYMBOLS 26
+
+struct api_feedback {
+    uint64_t entry;
+    uint32_t uid;
+    int opinion;
+    int64_t time;
+};
+
 struct api {
     struct catalog *catalog;
     struct pool *pool;
@@ -84,6 +94,9 @@ struct api {
     char **names; /* of the routes, for metrics */
     char **allow; /* of the routes' paths */
     struct api_runner runner;
+    pthread_mutex_t feedback_lock;
+    size_t feedback_count;
+    struct api_feedback feedback[LIMIT_FEEDBACK_MAX]; /* a ring */
     void (*read_load)(void *ctx, struct api_load *out_load);
     void *load_ctx;
 };
@@ -140,6 +153,14 @@ struct api_image {
 void api_hash_image(struct api_call *call, unsigned views, bool is_change,
                     void (*then)(struct api_image *image));
 
+/* A verdict as a line of JSON. quality below 0: not known. id: JSON, or NULL. */
+void api_put_verdict(const struct api_call *call, int quality, const char *id,
+                     const struct catalog_matches *matches, struct text *text);
+/* The distance as this peer may know it; false: not at all, and *out_distance is untouched. */
+bool api_told_distance(const struct api_call *call, unsigned distance, unsigned *out_distance);
+/* The entry a match id speaks of. False: it was not made by this process. */
+bool api_read_match_id(const struct api *api, const char *text, uint64_t *out_entry);
+
 api_handler_fn api_get_match, api_post_match, api_post_hash, api_get_status, api_get_live;
 
 /* --- api_admin.c, api_entry.c, api_case.c, api_stats.c ---------------------------------------- */
@@ -149,6 +170,10 @@ api_handler_fn api_post_entries, api_post_entries_batch, api_get_list_entries, a
     api_get_entry, api_patch_entry, api_delete_entry;
 api_handler_fn api_post_cases, api_get_case, api_withdraw_case;
 api_handler_fn api_get_metrics, api_get_stats;
+
+/* --- api_batch.c ------------------------------------------------------------------------------ */
+
+api_handler_fn api_post_match_batch, api_post_feedback, api_get_feedback;
 
 /* --- api_audit.c ------------------------------------------------------------------------------ */
 

@@ -6,12 +6,15 @@
 #include <sodium.h>
 
 #include "api_impl.h"
+#include "multipart.h"
 
-#define COARSE_BITS      8
-#define MATCH_ID_SYMBOLS 26
-#define MATCH_ID_TIME    5 /* bytes: seconds since 1970 */
-#define MATCH_ID_ENTRY   6
-#define MATCH_ID_MAC     5
+#define COARSE_BITS    8
+#define MATCH_ID_TIME  5 /* bytes: seconds since 1970 */
+#define MATCH_ID_ENTRY 6
+#define MATCH_ID_MAC   5
+#define MATCH_ID_BYTES (MATCH_ID_TIME + MATCH_ID_ENTRY + MATCH_ID_MAC)
+
+static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /* --- Match ids -------------------------------------------------------------------------------- */
 
@@ -22,20 +25,25 @@ static void put_big_endian(uint8_t *out_bytes, size_t count, uint64_t value)
     }
 }
 
-/* Time, entry and a keyed checksum: sortable, and feedback about a match nobody was told of is
- * noticed without remembering any. */
-static void make_match_id(const struct api *api, uint64_t entry, int64_t now,
-                          char out_text[MATCH_ID_SYMBOLS + 1])
+/* Fills in the keyed checksum over what stands before it. */
+static void sign_match_id(const struct api *api, uint8_t bytes[MATCH_ID_BYTES])
 {
-    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint8_t bytes[MATCH_ID_TIME + MATCH_ID_ENTRY + MATCH_ID_MAC];
-    put_big_endian(bytes, MATCH_ID_TIME, (uint64_t)now);
-    put_big_endian(bytes + MATCH_ID_TIME, MATCH_ID_ENTRY, entry);
     uint8_t mac[crypto_shorthash_BYTES];
     (void)crypto_shorthash(mac, bytes, MATCH_ID_TIME + MATCH_ID_ENTRY, api->match_key);
     memcpy(bytes + MATCH_ID_TIME + MATCH_ID_ENTRY, mac, MATCH_ID_MAC);
+}
+
+/* Time, entry and a keyed checksum: sortable, and feedback about a match nobody was told of is
+ * noticed without remembering any. */
+static void make_match_id(const struct api *api, uint64_t entry, int64_t now,
+                          char out_text[API_MATCH_ID_SYMBOLS + 1])
+{
+    uint8_t bytes[MATCH_ID_BYTES];
+    put_big_endian(bytes, MATCH_ID_TIME, (uint64_t)now);
+    put_big_endian(bytes + MATCH_ID_TIME, MATCH_ID_ENTRY, entry);
+    sign_match_id(api, bytes);
     unsigned bits = 0;
-    unsigned bit_count = 2;
+    unsigned bit_count = 2; /* 26 symbols hold 130 bits: two zeros lead */
     size_t n = 0;
     for (size_t i = 0; i < sizeof bytes; i++) {
         bits = (bits << 8 | bytes[i]) & 0xffff;
@@ -48,39 +56,76 @@ static void make_match_id(const struct api *api, uint64_t entry, int64_t now,
     out_text[n] = '\0';
 }
 
+bool api_read_match_id(const struct api *api, const char *text, uint64_t *out_entry)
+{
+    uint8_t bytes[MATCH_ID_BYTES] = {0};
+    unsigned bits = 0;
+    unsigned bit_count = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < API_MATCH_ID_SYMBOLS; i++) {
+        const char *at = text[i] == '\0' ? NULL : strchr(alphabet, text[i]);
+        unsigned value = at == NULL ? 32 : (unsigned)(at - alphabet);
+        if (value > (i == 0 ? 7u : 31u)) {
+            return false;
+        }
+        bits = (bits << 5 | value) & 0xffff;
+        bit_count += i == 0 ? 3 : 5;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            bytes[n++] = (uint8_t)(bits >> bit_count & 0xff);
+        }
+    }
+    uint8_t right[MATCH_ID_BYTES];
+    memcpy(right, bytes, sizeof right);
+    sign_match_id(api, right);
+    if (sodium_memcmp(right, bytes, sizeof right) != 0) {
+        return false;
+    }
+    uint64_t entry = 0;
+    for (size_t i = 0; i < MATCH_ID_ENTRY; i++) {
+        entry = entry << 8 | bytes[MATCH_ID_TIME + i];
+    }
+    *out_entry = entry;
+    return true;
+}
+
 /* --- Verdicts --------------------------------------------------------------------------------- */
 
-static void put_distance(const struct api_call *call, unsigned distance, struct text *text)
+bool api_told_distance(const struct api_call *call, unsigned distance, unsigned *out_distance)
 {
     enum api_distance policy = (enum api_distance)atomic_load(&call->api->distance);
     if (call->request->role == HTTP_ROLE_ADMIN) {
         policy = API_DISTANCE_EXACT;
     }
     switch (policy) {
-    case API_DISTANCE_HIDDEN: return;
+    case API_DISTANCE_HIDDEN: return false;
     case API_DISTANCE_COARSE:
-        distance = (distance + COARSE_BITS - 1) / COARSE_BITS * COARSE_BITS;
-        break;
+        *out_distance = (distance + COARSE_BITS - 1) / COARSE_BITS * COARSE_BITS;
+        return true;
     case API_DISTANCE_EXACT: break;
     }
-    text_put(text, ",\"distance\":");
-    text_put_u64(text, distance);
+    *out_distance = distance;
+    return true;
 }
 
 static void put_match(const struct api_call *call, const struct catalog_match *match, int64_t now,
                       struct text *text)
 {
-    char id[MATCH_ID_SYMBOLS + 1];
+    char id[API_MATCH_ID_SYMBOLS + 1];
     char view[32];
     make_match_id(call->api, match->entry, now, id);
     imprint_view_name(match->view, view, sizeof view);
     text_put(text, "{\"match\":\"");
-    text_put_bytes(text, id, MATCH_ID_SYMBOLS);
+    text_put_bytes(text, id, API_MATCH_ID_SYMBOLS);
     text_put(text, "\",\"list\":");
     text_put_json(text, match->list);
     text_put(text, ",\"entry\":");
     text_put_u64(text, match->entry);
-    put_distance(call, match->distance, text);
+    unsigned distance = 0;
+    if (api_told_distance(call, match->distance, &distance)) {
+        text_put(text, ",\"distance\":");
+        text_put_u64(text, distance);
+    }
     text_put(text, ",\"view\":");
     text_put_json(text, view);
     text_put(text, ",\"action\":");
@@ -88,9 +133,8 @@ static void put_match(const struct api_call *call, const struct catalog_match *m
     text_put(text, "}");
 }
 
-/* quality below 0: not known. */
-static void put_verdict(const struct api_call *call, int quality,
-                        const struct catalog_matches *matches, struct text *text)
+void api_put_verdict(const struct api_call *call, int quality, const char *id,
+                     const struct catalog_matches *matches, struct text *text)
 {
     bool is_flat = quality >= 0 && quality < IMPRINT_QUALITY_FLOOR;
     enum metrics_verdict verdict = matches->count > 0 ? METRICS_VERDICT_MATCH
@@ -98,7 +142,13 @@ static void put_verdict(const struct api_call *call, int quality,
                                                       : METRICS_VERDICT_NO_MATCH;
     static const char *const names[] = {"match", "no_match", "unhashable"};
     metrics_count_verdict(call->api->metrics, verdict);
-    text_put(text, "{\"verdict\":\"");
+    text_put(text, "{");
+    if (id != NULL) {
+        text_put(text, "\"id\":");
+        text_put(text, id);
+        text_put(text, ",");
+    }
+    text_put(text, "\"verdict\":\"");
     text_put(text, names[verdict]);
     text_put(text, "\",\"quality\":");
     if (quality < 0) {
@@ -130,7 +180,7 @@ static void answer_verdict(struct api_call *call, int quality, const struct impr
     }
     struct text text;
     text_init(&text, LIMIT_REPLY_BYTES_MAX);
-    put_verdict(call, quality, &matches, &text);
+    api_put_verdict(call, quality, NULL, &matches, &text);
     catalog_matches_done(&matches);
     api_answer_text(call, 200, NULL, &text);
 }
@@ -169,11 +219,46 @@ static void image_hashed(void *ctx, const struct pool_answer *answer)
     }
 }
 
+/* The picture in the body: the body itself, or the one file of a form. */
+static enum imprint_error find_picture(const struct http_request *request,
+                                       const uint8_t **out_bytes, size_t *out_len)
+{
+    *out_bytes = request->body;
+    *out_len = request->body_len;
+    if (!api_content_type_is(request, "multipart/form-data")) {
+        return request->body_len == 0 ? IMPRINT_E_IMAGE_EMPTY : IMPRINT_OK;
+    }
+    struct multipart_part parts[MULTIPART_PARTS_MAX];
+    size_t count = 0;
+    enum imprint_error error =
+        multipart_read(api_content_type(request), request->body, request->body_len, parts, &count);
+    if (error != IMPRINT_OK) {
+        return error;
+    }
+    size_t files = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].is_file) {
+            files++;
+            *out_bytes = parts[i].bytes;
+            *out_len = parts[i].len;
+        }
+    }
+    if (files != 1) {
+        return IMPRINT_E_BAD_REQUEST;
+    }
+    return *out_len == 0 ? IMPRINT_E_IMAGE_EMPTY : IMPRINT_OK;
+}
+
 void api_hash_image(struct api_call *call, unsigned views, bool is_change,
                     void (*then)(struct api_image *image))
 {
-    if (call->request->body_len == 0) {
-        api_fail(call, IMPRINT_E_IMAGE_EMPTY);
+    const uint8_t *bytes = NULL;
+    size_t len = 0;
+    enum imprint_error error = find_picture(call->request, &bytes, &len);
+    if (error != IMPRINT_OK) {
+        api_fail_with(call, error,
+                      error == IMPRINT_E_BAD_REQUEST ? "a form with exactly one file is wanted"
+                                                     : NULL);
         return;
     }
     struct api_image *image = calloc(1, sizeof *image);
@@ -186,14 +271,14 @@ void api_hash_image(struct api_call *call, unsigned views, bool is_change,
     image->then = then;
     image->is_change = is_change;
     const struct pool_job job = {
-        .bytes = call->request->body,
-        .len = call->request->body_len,
+        .bytes = bytes,
+        .len = len,
         .views = views,
         .policy = call->api->policy,
         .done = image_hashed,
         .ctx = image,
     };
-    enum imprint_error error = pool_submit(call->api->pool, &job);
+    error = pool_submit(call->api->pool, &job);
     if (error != IMPRINT_OK) {
         free(image);
         api_fail(call, error);
@@ -209,7 +294,7 @@ static void match_image(struct api_image *image)
         struct catalog_matches none = {.seq = status.seq};
         struct text text;
         text_init(&text, LIMIT_REPLY_BYTES_MAX);
-        put_verdict(&image->call, 0, &none, &text);
+        api_put_verdict(&image->call, 0, NULL, &none, &text);
         api_answer_text(&image->call, 200, NULL, &text);
         return;
     }

@@ -41,6 +41,8 @@
 #define LIMIT_CHANGES_MAX 256
 /* Threads that carry out changes: several, so that they share a disk sync. */
 #define LIMIT_CHANGE_THREADS 4
+/* What moderators said of matches, the latest kept in memory; the log has them all. */
+#define LIMIT_FEEDBACK_MAX 1000
 /* One transaction of a bulk add. */
 #define LIMIT_BULK_CHUNK 1000
 /* A reply: a page of LIMIT_PAGE_MAX entries, each under 1 KiB. */

@@ -6,6 +6,9 @@ imprint_unit_test(config imprintd_core imprint_static)
 imprint_unit_test(report imprintd_core imprint_static)
 imprint_unit_test(api imprintd_core imprint_static)
 target_sources(test_api PRIVATE support/fake_rooms.c)
+imprint_unit_test(multipart imprintd_core imprint_static)
+imprint_fuzz_target(multipart LIBRARIES imprintd_core imprint_static)
+imprint_fuzz_target(report LIBRARIES imprintd_core imprint_static)
 
 # The daemon, whole.
 add_test(NAME system.main_job COMMAND ${Python3_EXECUTABLE}

@@ -22,6 +22,7 @@ struct fake_rooms {
     struct pool_answer answer;
     enum imprint_error submit_error;
     size_t added;
+    size_t job_len;
 };
 
 extern struct fake_rooms fake;

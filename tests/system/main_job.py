@@ -60,6 +60,22 @@ def a_reported_picture_is_recognised(d):
     return added.json
 
 
+def many_hashes_in_one_request(d, entry):
+    text = d.ask("POST", "/v1/match/batch", f"{far_hash(3)}\n{entry['hash']}\n", headers={"Content-Type": "text/plain"})
+    lines = [json.loads(line) for line in text.body.splitlines()]
+    check([line["verdict"] for line in lines] == ["no_match", "match"], text)
+    binary = d.ask("POST", "/v1/match/batch", bytes.fromhex(far_hash(3) + entry["hash"]) * 20000,
+                   headers={"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"})
+    check(len(binary.body) == 16 * 40000 and binary.body[10] == 0 and binary.body[26] == 1, binary.status)
+    check(int.from_bytes(binary.body[16:24], "little") == entry["id"], "entry")
+    form = (b'--b\r\nContent-Disposition: form-data; name="photo"; filename="x.png"\r\n\r\n' + PICTURE + b"\r\n--b--\r\n")
+    told = d.ask("POST", "/v1/match", form, headers={"Content-Type": "multipart/form-data; boundary=b"}).json
+    check(told["verdict"] == "match", told)
+    opinion = {"match": told["matches"][0]["match"], "verdict": "confirmed"}
+    check(d.ask("POST", "/v1/feedback", opinion).status == 204, "feedback")
+    check(d.admin("GET", "/v1/feedback").json["feedback"][0]["entry"] == entry["id"], "kept")
+
+
 def a_list_and_its_entries_are_governed(d, entry):
     one = f"/v1/entries/{entry['id']}"
     query = "/v1/match?hash=" + entry["hash"]
@@ -329,6 +345,7 @@ def main():
     try:
         d.start()
         entry = a_reported_picture_is_recognised(d)
+        many_hashes_in_one_request(d, entry)
         a_list_and_its_entries_are_governed(d, entry)
         a_case_comes_in_and_is_withdrawn(d)
         every_error_a_client_can_cause(d)

@@ -26,6 +26,7 @@ struct ask {
     struct http_request request;
     const char *query; /* "a=1&b=2", not encoded */
     const char *content_type;
+    const char *accept;
     bool has_no_length;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -76,6 +77,9 @@ static const char *ask_header(const struct http_request *request, const char *na
     const struct ask *ask = request->impl;
     if (strcasecmp(name, "Content-Type") == 0) {
         return ask->content_type;
+    }
+    if (strcasecmp(name, "Accept") == 0) {
+        return ask->accept;
     }
     return strcasecmp(name, "Content-Length") == 0 && !ask->has_no_length ? "1" : NULL;
 }
@@ -200,8 +204,10 @@ static void fill_path(const char *pattern, char *out_path)
 static void query_role_reaches_no_admin_route(void **state)
 {
     (void)state;
-    static const char *const for_query[] = {"GET /v1/match", "POST /v1/match", "POST /v1/hash",
-                                            "GET /v1/status", "GET /v1/live"};
+    static const char *const for_query[] = {
+        "GET /v1/match",     "POST /v1/match", "POST /v1/match/batch", "POST /v1/hash",
+        "POST /v1/feedback", "GET /v1/status", "GET /v1/live",
+    };
     struct http_handler handler = api_handler(api);
     size_t open = 0;
     for (size_t i = 0; i < api_route_count(); i++) {
@@ -381,6 +387,126 @@ static void hash_route_tells_hash_and_picture(void **state)
     assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/hash", "bytes"), 200);
     assert_true(json_is_null(json_object_get(ask.json, "hash")));
     ask_done(&ask);
+}
+
+/* The reply's lines, one JSON value each. */
+static json_t *line_of(const struct ask *ask, size_t number)
+{
+    const char *at = ask->reply.body;
+    const char *end = at + ask->reply.body_len;
+    for (size_t i = 0; i < number; i++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        assert_non_null(at);
+        at++;
+    }
+    const char *stop = memchr(at, '\n', (size_t)(end - at));
+    assert_non_null(stop);
+    return json_loadb(at, (size_t)(stop - at), 0, NULL);
+}
+
+static const char *member(const json_t *json, const char *name)
+{
+    const char *text = json_string_value(json_object_get(json, name));
+    return text == NULL ? "" : text;
+}
+
+static void batch_answers_each_line_in_order(void **state)
+{
+    (void)state;
+    struct ask ask = {.content_type = "text/plain"};
+    assert_int_equal(
+        ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/match/batch", HEX "\r\nnonsense\n\n" HEX), 200);
+    json_t *lines[3];
+    for (size_t i = 0; i < 3; i++) {
+        lines[i] = line_of(&ask, i);
+    }
+    assert_string_equal(member(lines[0], "verdict"), "no_match");
+    assert_string_equal(member(json_object_get(lines[1], "error"), "code"), "hash_invalid");
+    assert_string_equal(member(lines[2], "verdict"), "no_match");
+    for (size_t i = 0; i < 3; i++) {
+        json_decref(lines[i]);
+    }
+    ask_done(&ask);
+
+    ask.content_type = "application/x-ndjson";
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/match/batch",
+                             "{\"id\":\"a\\\"b\",\"hash\":\"" HEX "\"}\n{\"id\":7,\"hash\":\"" HEX
+                             "\"}\n{\"hash\":\"12\"}\n"),
+                     200);
+    for (size_t i = 0; i < 3; i++) {
+        lines[i] = line_of(&ask, i);
+    }
+    assert_string_equal(member(lines[0], "id"), "a\"b");
+    assert_int_equal(json_integer_value(json_object_get(lines[1], "id")), 7);
+    assert_string_equal(member(json_object_get(lines[2], "error"), "code"), "hash_invalid");
+    for (size_t i = 0; i < 3; i++) {
+        json_decref(lines[i]);
+    }
+    ask_done(&ask);
+
+    ask.content_type = "application/octet-stream";
+    ask.accept = "application/octet-stream";
+    fake.match_count = 2;
+    fake.match = (struct catalog_match){.entry = 0x0102030405, .distance = 9};
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/match/batch",
+                             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+                     200);
+    static const char record[16] = {5, 4, 3, 2, 1, 0, 0, 0, 9, 0, 1, 0, 2, 0, 0, 0};
+    assert_int_equal(ask.reply.body_len, 32);
+    assert_memory_equal(ask.reply.body, record, 16);
+    assert_memory_equal(ask.reply.body + 16, record, 16);
+    ask_done(&ask);
+    expect_error((struct ask){.content_type = "application/octet-stream"}, HTTP_ROLE_QUERY, "POST",
+                 "/v1/match/batch", "short", IMPRINT_E_HASH_INVALID);
+    expect_error((struct ask){.content_type = "image/png"}, HTTP_ROLE_QUERY, "POST",
+                 "/v1/match/batch", "x", IMPRINT_E_MEDIA_TYPE);
+}
+
+static void feedback_is_taken_about_matches_told_and_no_others(void **state)
+{
+    (void)state;
+    fake.match_count = 1;
+    fake.match = (struct catalog_match){.entry = 81723, .distance = 9};
+    struct ask ask = {.query = "hash=" HEX};
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "GET", "/v1/match", NULL), 200);
+    char body[128];
+    (void)snprintf(body, sizeof body, "{\"match\":\"%s\",\"verdict\":\"wrong\"}",
+                   member(json_array_get(json_object_get(ask.json, "matches"), 0), "match"));
+    ask_done(&ask);
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/feedback", body), 204);
+    ask_done(&ask);
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_ADMIN, "GET", "/v1/feedback", NULL), 200);
+    const json_t *kept = json_array_get(json_object_get(ask.json, "feedback"), 0);
+    assert_int_equal(json_integer_value(json_object_get(kept, "entry")), 81723);
+    assert_string_equal(member(kept, "verdict"), "wrong");
+    ask_done(&ask);
+    body[12] = body[12] == '0' ? '1' : '0';
+    expect_error((struct ask){0}, HTTP_ROLE_QUERY, "POST", "/v1/feedback", body,
+                 IMPRINT_E_PARAMETER_INVALID);
+    expect_error((struct ask){0}, HTTP_ROLE_QUERY, "POST", "/v1/feedback",
+                 "{\"match\":\"01\",\"verdict\":\"wrong\"}", IMPRINT_E_PARAMETER_INVALID);
+}
+
+static void picture_may_come_in_a_form(void **state)
+{
+    (void)state;
+    fake.answer.view_count = 1;
+    fake.answer.quality = 80;
+    static const char type[] = "multipart/form-data; boundary=b";
+    struct ask ask = {.content_type = type};
+    assert_int_equal(ask_run(&ask, HTTP_ROLE_QUERY, "POST", "/v1/match",
+                             "--b\r\nContent-Disposition: form-data; name=x; filename=y\r\n\r\n"
+                             "JPEG\r\n--b--\r\n"),
+                     200);
+    assert_string_equal(text_at(&ask, "verdict"), "no_match");
+    ask_done(&ask);
+    assert_int_equal(fake.job_len, 4);
+    expect_error((struct ask){.content_type = type}, HTTP_ROLE_QUERY, "POST", "/v1/match",
+                 "--b\r\nContent-Disposition: form-data; name=x\r\n\r\nJPEG\r\n--b--\r\n",
+                 IMPRINT_E_BAD_REQUEST);
+    expect_error((struct ask){.content_type = type}, HTTP_ROLE_QUERY, "POST", "/v1/match",
+                 "--b\r\nContent-Disposition: form-data; name=x; filename=y\r\n\r\n\r\n--b--\r\n",
+                 IMPRINT_E_IMAGE_EMPTY);
 }
 
 static void status_is_503_until_the_list_is_loaded(void **state)
@@ -634,6 +760,9 @@ int main(void)
         API_TEST(distance_is_told_as_configured),
         API_TEST(picture_gives_a_verdict_with_its_quality),
         API_TEST(hash_route_tells_hash_and_picture),
+        API_TEST(batch_answers_each_line_in_order),
+        API_TEST(feedback_is_taken_about_matches_told_and_no_others),
+        API_TEST(picture_may_come_in_a_form),
         API_TEST(status_is_503_until_the_list_is_loaded),
         API_TEST(list_fields_are_read_and_shown),
         API_TEST(entry_is_added_shown_and_changed),
