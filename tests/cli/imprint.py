@@ -35,9 +35,28 @@ class Hash(Companion):
         self.put("bad.png", b"not a picture")
         self.put("cut.png", pictures.rich(2)[:300])
         self.put("empty.png", b"")
-        result = self.run_program("hash", "bad.png", "missing.png", "cut.png", "empty.png", ".", "a.png", status=ERROR)
+        result = self.run_program("hash", "bad.png", "missing.png", "cut.png", "empty.png", "a.png", status=ERROR)
         self.assertEqual(len(result.stdout.splitlines()), 1)
-        self.assertEqual(len(result.stderr.splitlines()), 5, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 4, result.stderr)
+
+    def test_a_folder_is_every_picture_in_it(self):
+        for name in ("f/b.png", "f/a.png", "f/deep/er/c.png"):
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pictures.rich(len(name)))
+        (self.folder / "f/notes.txt").write_text("no picture")
+        (self.folder / "f/cut.png").write_bytes(pictures.rich(2)[:300])
+        (self.folder / "f/empty").touch()
+        (self.folder / "f/loop").symlink_to(self.folder / "f")
+        (self.folder / "outside.png").write_bytes(pictures.rich(9))
+        (self.folder / "f/link.png").symlink_to(self.folder / "outside.png")
+        result = self.run_program("hash", "f", status=ERROR)
+        self.assertEqual([line.split()[2].decode() for line in result.stdout.splitlines()],
+                         ["f/a.png", "f/b.png", "f/deep/er/c.png"])
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        self.assertIn(b"f/cut.png", result.stderr)
+        (self.folder / "link").symlink_to("f/deep")
+        self.assertEqual(len(self.run_program("hash", "link").stdout.splitlines()), 1)
 
     def test_a_plain_picture_has_an_end_of_its_own(self):
         self.put("plain.png", pictures.plain())
@@ -184,6 +203,15 @@ class Report(Companion):
         self.assertEqual((len(report["items"]), shown["pictures"]), (1, 1))
         self.assertIn(b"Picture 1 was left out", result.stderr)
         self.assertNotIn(b"bad.png", result.stderr)
+
+    def test_a_folder_goes_into_one_report(self):
+        (self.folder / "f").mkdir()
+        for i in range(3):
+            (self.folder / f"f/{i}.png").write_bytes(pictures.rich(i))
+        (self.folder / "f/.thumbs").write_bytes(b"not a picture")
+        report, shown, result = self.make("f")
+        self.assertEqual((len(report["items"]), shown["pictures"]), (3, 3))
+        self.assertNotIn(b"left out", result.stderr)
 
     def test_low_quality_only_when_insisted_on(self):
         self.put("faint.png", pictures.faint())

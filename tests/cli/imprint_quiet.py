@@ -54,11 +54,22 @@ class Quiet(support.ProgramTest):
         self.assertRegex(before, r"PR_SET_DUMPABLE, (SUID_DUMP_DISABLE|0)")
         self.assertRegex(before, r"RLIMIT_CORE, .*rlim_cur=0, rlim_max=0")
 
+    def test_the_cage_stands_before_a_picture_is_read(self):
+        self.put("a.png", pictures.rich(1))
+        for arguments in (("hash", "a.png"), ("report", *YES, "a.png")):
+            lines = self.trace(*arguments)
+            read = next(i for i, line in enumerate(lines) if '"a.png"' in line and "O_RDONLY" in line and "O_PATH" not in line)
+            before = "\n".join(lines[:read])
+            self.assertRegex(before, r"PR_SET_NO_NEW_PRIVS, 1.*= 0")
+            self.assertRegex(before, r"seccomp\(SECCOMP_SET_MODE_FILTER.*= 0")
+            self.assertEqual([line for line in lines[read:] if "EPERM" in line], [])
+
     def test_no_picture_is_opened_where_somebody_may_be_under_18(self):
         self.put("a.png", pictures.rich(1))
         for answer in ("no", "unsure"):
             lines = self.trace("report", "--everyone-was-adult", answer, "a.png", status=support.REFERRED)
             self.assertEqual([line for line in lines[1:] if "a.png" in line], [])
+            self.assertNotIn("seccomp(", "".join(lines))
 
 
 if __name__ == "__main__":

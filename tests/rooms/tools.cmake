@@ -4,6 +4,10 @@ imprint_unit_test(code imprint_tools)
 imprint_unit_test(strbuf imprint_tools)
 imprint_unit_test(client imprintctl_core)
 imprint_unit_test(companion_report imprint_companion)
+# Sanitizers need what the cage refuses.
+if(NOT IMPRINT_SANITIZE)
+  imprint_unit_test(cage imprint_companion)
+endif()
 
 # What the readers of exchange formats make of a file, as text.
 add_library(exchange_dump STATIC support/exchange_dump.c)

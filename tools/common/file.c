@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { FILE_SUFFIX_LETTERS = 6, FILE_TRIES = 100 };
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
@@ -167,6 +170,28 @@ static void file_sync_folder(const char *path)
     }
 }
 
+/* Makes a new file of mode 0600, its last six letters chosen here; -1 with errno. mkostemp would
+ * open it for reading too, which the companion's cage does not allow. */
+static int file_make_beside(char *temporary)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+    char *end = temporary + strlen(temporary) - FILE_SUFFIX_LETTERS;
+    for (int i = 0; i < FILE_TRIES; i++) {
+        uint8_t random[FILE_SUFFIX_LETTERS];
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+            return -1;
+        }
+        for (size_t n = 0; n < FILE_SUFFIX_LETTERS; n++) {
+            end[n] = letters[random[n] % 32];
+        }
+        const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
 static enum imprint_error file_write_blocked(const char *path, const void *bytes, size_t len,
                                              enum file_overwrite overwrite)
 {
@@ -181,7 +206,7 @@ static enum imprint_error file_write_blocked(const char *path, const void *bytes
         errno = ENAMETOOLONG;
         return IMPRINT_E_IO;
     }
-    const int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    const int fd = file_make_beside(temporary);
     if (fd < 0) {
         return IMPRINT_E_IO;
     }

@@ -89,10 +89,14 @@ static void hash_print_text(const struct hash_task *task, const char *path,
     strbuf_done(&line);
 }
 
-static enum exit_status hash_one(const struct hash_task *task, const char *path)
+static enum exit_status hash_one(const struct hash_task *task, const struct path *file)
 {
+    const char *path = file->name;
     struct picture picture = {0};
     const enum imprint_error error = picture_hash(path, &task->options, &picture);
+    if (paths_is_no_matter(file, error)) {
+        return EXIT_STATUS_FINE;
+    }
     const char *problem = error != IMPRINT_OK ? picture_problem(error) : "";
     if (task->wants_json) {
         hash_print_json(task, path, error, problem, &picture);
@@ -116,8 +120,7 @@ enum exit_status companion_hash(const struct command_call *call)
     struct hash_task task = {
         .call = call,
         .wants_json = command_value(call, "json") != NULL,
-        .shows_progress =
-            call->argument_count > 1 && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
+        .shows_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO),
     };
     const char *policy = command_value(call, "policy");
     if (policy != NULL && strcmp(policy, "fast") == 0) {
@@ -129,13 +132,18 @@ enum exit_status companion_hash(const struct command_call *call)
     if (command_value(call, "views") != NULL) {
         task.options.views = IMPRINT_VIEWS_ALL;
     }
-    enum exit_status worst = EXIT_STATUS_FINE;
-    for (size_t i = 0; i < call->argument_count; i++) {
-        if (task.shows_progress) {
-            fprintf(stderr, "\r%zu / %zu", i + 1, call->argument_count);
-        }
-        worst = exit_status_worse(worst, hash_one(&task, call->arguments[i]));
+    struct paths paths;
+    if (!companion_prepare(call, NULL, &paths)) {
+        return EXIT_STATUS_ERROR;
     }
+    enum exit_status worst = EXIT_STATUS_FINE;
+    for (size_t i = 0; i < paths.count; i++) {
+        if (task.shows_progress) {
+            fprintf(stderr, "\r%zu / %zu", i + 1, paths.count);
+        }
+        worst = exit_status_worse(worst, hash_one(&task, &paths.items[i]));
+    }
+    paths_done(&paths);
     if (task.shows_progress) {
         fputc('\n', stderr);
     }

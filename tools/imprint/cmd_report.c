@@ -34,6 +34,7 @@ struct report_task {
     bool keeps_low_quality;
     size_t broken; /* files that could not be read */
     size_t plain;  /* pictures left out as too plain */
+    struct paths paths;
     struct report report;
     struct report_case about;
     struct report_secret *secret;
@@ -132,11 +133,15 @@ static void report_say_broken(const struct report_task *task, size_t number, con
 }
 
 /* Names are not repeated: what is said may be read over a shoulder. */
-static enum imprint_error report_take(struct report_task *task, const char *path, size_t number)
+static enum imprint_error report_take(struct report_task *task, const struct path *path,
+                                      size_t number)
 {
     const struct imprint_image_options options = {0};
     struct picture picture;
-    const enum imprint_error error = picture_hash(path, &options, &picture);
+    const enum imprint_error error = picture_hash(path->name, &options, &picture);
+    if (paths_is_no_matter(path, error)) {
+        return IMPRINT_OK;
+    }
     if (error != IMPRINT_OK) {
         report_say_broken(task, number, picture_problem(error));
         task->broken++;
@@ -162,16 +167,16 @@ static void report_show_progress(const struct report_task *task, size_t number)
     }
     char digits[2][24];
     snprintf(digits[0], sizeof digits[0], "%zu", number);
-    snprintf(digits[1], sizeof digits[1], "%zu", task->call->argument_count);
+    snprintf(digits[1], sizeof digits[1], "%zu", task->paths.count);
     const struct locale_value values[] = {{"number", digits[0]}, {"count", digits[1]}};
     locale_print(task->locale, stderr, LOCALE_PROGRESS, values, 2);
 }
 
 static enum exit_status report_take_all(struct report_task *task)
 {
-    for (size_t i = 0; i < task->call->argument_count; i++) {
+    for (size_t i = 0; i < task->paths.count; i++) {
         report_show_progress(task, i + 1);
-        const enum imprint_error error = report_take(task, task->call->arguments[i], i + 1);
+        const enum imprint_error error = report_take(task, &task->paths.items[i], i + 1);
         if (error == IMPRINT_E_BODY_TOO_LARGE) {
             report_say_number(task, LOCALE_TOO_MANY, "count", REPORT_ITEMS_MAX);
             return EXIT_STATUS_ERROR;
@@ -372,6 +377,9 @@ static enum exit_status report_run(struct report_task *task)
         return EXIT_STATUS_ERROR;
     }
     report_say(task, LOCALE_RULES);
+    if (!companion_prepare(task->call, task->path, &task->paths)) {
+        return EXIT_STATUS_ERROR;
+    }
     status = report_take_all(task);
     if (status != EXIT_STATUS_FINE) {
         return status;
@@ -408,6 +416,7 @@ enum exit_status companion_report(const struct command_call *call)
         sodium_memzero(task.secret, sizeof *task.secret);
         status = report_run(&task);
     }
+    paths_done(&task.paths);
     report_done(&task.report);
     sodium_free(task.secret);
     locale_close(locale);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cage.h"
 #include "file.h"
 
 struct locale *companion_locale(const struct command_call *call)
@@ -45,4 +46,26 @@ bool companion_write(const struct command_call *call, const char *path, const ch
                               error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
     }
     return error == IMPRINT_OK;
+}
+
+bool companion_prepare(const struct command_call *call, const char *output, struct paths *out_paths)
+{
+    struct paths paths = {0};
+    const enum imprint_error error = paths_open(call->arguments, call->argument_count, &paths);
+    if (error != IMPRINT_OK) {
+        command_complain(call, "%s",
+                         error == IMPRINT_E_BODY_TOO_LARGE ? "too many files"
+                                                           : imprint_error_text(error));
+        return false;
+    }
+    const struct cage_paths allowed = {
+        .readable = call->arguments, .count = call->argument_count, .output = output};
+    if (command_value(call, "no-cage") == NULL && cage_enter(&allowed) == CAGE_NOT_HERE) {
+        command_complain(call, "this system cannot shut a program into a cage, so a bad picture "
+                               "could do harm; --no-cage goes on all the same");
+        paths_done(&paths);
+        return false;
+    }
+    *out_paths = paths;
+    return true;
 }

@@ -10,6 +10,7 @@
 
 static const struct command_option program_options[] = {
     {"locale", '\0', "TAG", "language and country of the texts, such as en-GB"},
+    {"no-cage", '\0', NULL, "go on where the system has no cage for programs"},
 };
 
 static const struct command_option hash_options[] = {
@@ -38,10 +39,11 @@ static const struct command_option code_options[] = {
 };
 
 static const struct command commands[] = {
-    {"report", "FILE...", "Make a report of pictures that are shared without consent",
+    {"report", "FILE|FOLDER...", "Make a report of pictures that are shared without consent",
      "Asks some questions, works out hashes of the pictures on this device, and saves a file\n"
      "that holds these hashes and nothing else about the pictures or you. Nothing is sent.\n"
-     "Shows one code, once: with it you can take the report back.\n\n"
+     "Shows one code, once: with it you can take the report back.\n"
+     "Of a folder, every picture in it is taken.\n\n"
      "Examples:\n"
      "  imprint report -o report.json picture1.jpg picture2.jpg\n"
      "  imprint report --quiet --json --everyone-was-adult yes --it-is-me yes \\\n"
@@ -55,8 +57,9 @@ static const struct command commands[] = {
      "The code is read from the terminal or standard input, never from the command line.\n\n"
      "Example:\n  imprint status -o status.json\n",
      code_options, COUNT(code_options), 0, 0, companion_status},
-    {"hash", "FILE...", "Print the hashes of pictures",
+    {"hash", "FILE|FOLDER...", "Print the hashes of pictures",
      "One line a picture: hash, quality (0 to 100), name. - is standard input.\n"
+     "Of a folder, every picture in it is taken.\n"
      "A file that cannot be read does not stop the others.\n\n"
      "Examples:\n  imprint hash *.jpg\n  imprint hash --json --views picture.png\n",
      hash_options, COUNT(hash_options), 1, COMMAND_ARGUMENTS_ANY, companion_hash},
