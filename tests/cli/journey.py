@@ -200,6 +200,28 @@ class Journey(support.ProgramTest):
         self.assertEqual(self.ask("status")["entries"], 0)
         self.assertIn("workers", self.ask("stats"))
 
+    def test_every_change_is_in_the_audit_and_it_verifies(self):
+        self.ctl("list", "create", "l", "--reason", "a new partner")
+        self.ctl("entry", "add", "-l", "l", "11" * 32, "22" * 32)
+        records = self.ask("audit")["records"]
+        self.assertEqual([(record["verb"], record["uid"]) for record in records],
+                         [(verb, os.getuid()) for verb in ("list_create", "entries_add", "entries_add")])
+        self.assertEqual(records[0]["reason"], "a new partner")
+        self.assertEqual(self.ask("audit", "--after", records[0]["seq"], "--limit", 1)["records"], records[1:2])
+        self.assertIn("a new partner", self.ctl("audit").stdout.decode())
+        self.assertNotIn("11" * 32, self.ctl("audit", "--json").stdout.decode())
+        answer = self.ask("audit", "verify")
+        self.assertEqual((answer["intact"], answer["records"]), (True, 3))
+
+    def test_a_backup_is_a_list_of_its_own(self):
+        self.ctl("list", "create", "l")
+        self.ctl("entry", "add", "-l", "l", "11" * 32)
+        self.ctl("backup", "copy")
+        self.assertTrue((self.folder / "copy").exists())
+        self.ctl("backup", "copy", status=ERROR)
+        self.assertGreater(self.ask("compact", "--reason", "nightly")["file_bytes"], 0)
+        self.ctl("match", "11" * 32, status=MATCH)
+
     def test_what_is_no_report_is_refused_and_changes_nothing(self):
         self.ctl("list", "create", "reports")
         self.put("a.png", pictures.rich(1))

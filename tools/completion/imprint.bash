@@ -23,7 +23,7 @@ _imprint() {
   COMPREPLY=()
   # The longest command that the words begin with.
   while IFS= read -r line; do
-    [[ "${words[*]} " == "$line "* ]] && command=$line
+    [[ "${words[*]} " == "$line "* && ${#line} -gt ${#command} ]] && command=$line
   done <<<"$commands"
 
   if [[ $previous == = || $current == = ]]; then
@@ -32,17 +32,19 @@ _imprint() {
   elif [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_imprint_options "$program" "$command")" -- "$current")
     [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
-  elif [[ -z $command || $command == help ]]; then
-    # The next word of every command that goes on from here.
+  else
+    # The next word of every command that goes on from here; where none does, files.
     local so_far="${words[*]}"
     [[ $command == help ]] && so_far="${words[*]:1}"
     line=$(while IFS= read -r line; do
       [[ -z $so_far ]] && printf '%s\n' "${line%% *}"
       [[ -n $so_far && $line == "$so_far "* ]] && printf '%s\n' "${line#"$so_far "}"
     done <<<"$commands" | sort -u)
-    mapfile -t COMPREPLY < <(compgen -W "$line" -- "$current")
-  else
-    compopt -o filenames 2>/dev/null
-    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    if [[ -n $line || -z $command || $command == help ]]; then
+      mapfile -t COMPREPLY < <(compgen -W "$line" -- "$current")
+    else
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    fi
   fi
 } && complete -F _imprint imprint imprintctl

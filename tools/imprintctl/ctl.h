@@ -95,5 +95,8 @@ command_fn ctl_scan;
 command_fn ctl_status;
 command_fn ctl_stats;
 command_fn ctl_audit;
+command_fn ctl_audit_verify;
+command_fn ctl_compact;
+command_fn ctl_backup;
 
 #endif

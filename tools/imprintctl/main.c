@@ -167,8 +167,20 @@ static const struct command commands[] = {
      "One line a file: OK, LIST FOUND or UNHASHABLE.\n\n"
      "Example:\n  imprintctl scan upload.jpg || mv upload.jpg quarantine/\n",
      match_options, COUNT(match_options), 1, COMMAND_ARGUMENTS_ANY, ctl_scan},
+    {"audit verify", "", "Prove that nothing in the audit was changed",
+     "Ends with 2 when it does not verify, and names the first record that is wrong.\n", NULL, 0, 0,
+     0, ctl_audit_verify},
     {"audit", "", "Show who changed what", "Example:\n  imprintctl audit --after 1000 --limit 50\n",
      audit_options, COUNT(audit_options), 0, 0, ctl_audit},
+    {"compact", "", "Rewrite the list's file without what was removed",
+     "After this, hashes of withdrawn cases are no longer in the file.\n\n"
+     "Example:\n  imprintctl compact --reason \"nightly\"\n",
+     reason_options, COUNT(reason_options), 0, 0, ctl_compact},
+    {"backup", "PATH", "Copy the list while it is served",
+     "The daemon writes the copy, as its own user. Backups keep what was withdrawn later:\n"
+     "delete old ones.\n\n"
+     "Example:\n  imprintctl backup /var/backups/imprint-2026-11-22\n",
+     NULL, 0, 1, 1, ctl_backup},
 };
 
 static const struct command_program program = {
