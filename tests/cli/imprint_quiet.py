@@ -33,6 +33,23 @@ class Quiet(support.ProgramTest):
         self.assertIn("open64" if "open64" in names else "open", names)  # nm does see what is imported
         self.assertEqual(names & set(NETWORK), set())
 
+    def test_the_static_program_needs_nothing_and_does_the_same(self):
+        static = support.build_dir() / "tools/imprint-static"
+        if not static.exists():
+            self.skipTest("imprint-static is not built")
+        headers = subprocess.run(["readelf", "-ld", static], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("(NEEDED)", headers)
+        self.assertNotIn("INTERP", headers)
+        symbols = subprocess.run(["nm", static], capture_output=True, text=True, check=True).stdout
+        names = {line.split()[-1] for line in symbols.splitlines() if line}
+        self.assertIn("companion_report", names)
+        # The C library brings a few socket calls that nobody makes (the cage would refuse them).
+        self.assertEqual(names & {"connect", "listen", "accept", "getaddrinfo", "gethostbyname", "execve"}, set())
+        self.put("a.png", pictures.rich(1))
+        result = subprocess.run([static, "hash", "a.png"], cwd=self.folder, capture_output=True, env={})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout, self.run_program("hash", "a.png").stdout)
+
     def test_a_report_opens_no_socket_and_makes_one_file(self):
         self.put("a.png", pictures.rich(1))
         lines = self.trace("report", *YES, "-o", "out.json", "a.png")
