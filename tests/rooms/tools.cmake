@@ -2,6 +2,8 @@
 
 imprint_unit_test(code imprint_tools)
 imprint_unit_test(strbuf imprint_tools)
+imprint_unit_test(file imprint_tools)
+imprint_unit_test(exit_status imprint_tools)
 imprint_unit_test(client imprintctl_core)
 imprint_unit_test(companion_report imprint_companion)
 # Sanitizers need what the cage refuses.
