@@ -120,6 +120,33 @@ static void pngs_of_every_kind_are_hashed_as_here(void **state)
     picture_done(&picture);
 }
 
+static void webps_and_gifs_of_every_kind_are_hashed_as_here(void **state)
+{
+    (void)state;
+    static const struct picture_webp webps[] = {
+        {.is_lossy = false},
+        {.is_lossy = true, .has_alpha = true},
+        {.is_lossy = true, .is_animated = true, .inset = 20},
+        {.is_lossy = true, .orientation = 8},
+    };
+    static const struct picture_gif gifs[] = {
+        {.is_interlaced = false}, {.is_interlaced = true}, {.is_black_clear = true, .inset = 9}};
+    struct picture made = picture_make(9, 700, 500);
+    struct picture picture = picture_posterized(&made);
+    for (size_t k = 0; k < sizeof webps / sizeof webps[0]; k++) {
+        struct picture_file file = picture_to_webp(&picture, &webps[k]);
+        assert_same_as_here(&file);
+        picture_file_done(&file);
+    }
+    for (size_t k = 0; k < sizeof gifs / sizeof gifs[0]; k++) {
+        struct picture_file file = picture_to_gif(&picture, &gifs[k]);
+        assert_same_as_here(&file);
+        picture_file_done(&file);
+    }
+    picture_done(&picture);
+    picture_done(&made);
+}
+
 static void a_twelve_megapixel_picture_fits(void **state)
 {
     (void)state;
@@ -241,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jpegs_of_every_kind_are_hashed_as_here),
         cmocka_unit_test(pngs_of_every_kind_are_hashed_as_here),
+        cmocka_unit_test(webps_and_gifs_of_every_kind_are_hashed_as_here),
         cmocka_unit_test(a_twelve_megapixel_picture_fits),
         cmocka_unit_test(a_flat_picture_is_answered_without_views),
         cmocka_unit_test(what_is_no_picture_is_said_to_be_none),
