@@ -15,7 +15,6 @@
 
 #include "api.h"
 #include "fake_rooms.h"
-#include "limits.h"
 
 #define HEX "d8f8f0cee0f4a84f0637022a078f67f0b36e2ed596621e1d33e6339c4e9c9b22"
 
