@@ -27,6 +27,7 @@ enum {
     FAISS_HITS_MAX = 65536,
     STORM_CHANGES_A_SECOND = 1000,
     STORM_SECONDS = 5,
+    STORM_LAG = 50,
 };
 
 static const uint8_t thresholds[] = {15, 31, 47, 63};
@@ -353,7 +354,7 @@ static struct index_item storm_item(uint64_t i)
     return item;
 }
 
-/* Adds one, removes the one added 5,000 changes earlier. */
+/* Adds one, removes the one added fifty steps earlier. */
 static void *storm_writer(void *argument)
 {
     struct storm *storm = argument;
@@ -364,11 +365,11 @@ static void *storm_writer(void *argument)
         struct index_item item = storm_item(i);
         must_ok(index_reserve(index, 1));
         index_add(index, &item);
-        if (i >= 5000) {
-            item = storm_item(i - 5000);
+        if (i >= STORM_LAG) {
+            item = storm_item(i - STORM_LAG);
             must_ok(index_remove(index, item.entry, &item.hash) ? IMPRINT_OK : IMPRINT_E_INTERNAL);
         }
-        atomic_fetch_add(&storm->changes, i >= 5000 ? 2 : 1);
+        atomic_fetch_add(&storm->changes, i >= STORM_LAG ? 2 : 1);
         double resident = resident_bytes();
         size_t counted = index_memory(index);
         storm->peak_resident = resident > storm->peak_resident ? resident : storm->peak_resident;

@@ -141,7 +141,7 @@ def write_markdown(header, figures):
     out += answers(figures)
     out += metrics(figures, "build", "Building and memory", "Resident memory gained, by entry.")
     out += metrics(figures, "merge", "Merging",
-                   "1,000 changes a second and one merge after another at nice 19, beside a reader "
+                   "`changes` within five seconds and one merge after another at nice 19, beside a reader "
                    "without a pause. Peaks are multiples of the memory before.")
     out += metrics(figures, "pauses", "A reader's waits",
                    "Threshold 31; quiet, and during the storm above. Wall time holds the scheduler's "
