@@ -38,6 +38,8 @@ if(NOT IMPRINT_SANITIZE)
   imprint_cli_test(imprint_is_quiet imprint_quiet.py cli-release)
 endif()
 
-add_test(NAME system.exchange COMMAND ${Python3_EXECUTABLE}
-  ${CMAKE_CURRENT_SOURCE_DIR}/system/exchange.py ${PROJECT_BINARY_DIR})
-set_tests_properties(system.exchange PROPERTIES LABELS system TIMEOUT 600)
+foreach(story exchange fetch)
+  add_test(NAME system.${story} COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_CURRENT_SOURCE_DIR}/system/${story}.py ${PROJECT_BINARY_DIR})
+  set_tests_properties(system.${story} PROPERTIES LABELS system TIMEOUT 600)
+endforeach()

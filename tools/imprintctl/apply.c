@@ -19,6 +19,8 @@
 #define APPLY_ID_BYTES 16
 /* An id that fits into a note beside some status; a longer one is kept by its digest. */
 #define APPLY_ID_TEXT_MAX 160
+/* In a note, what comes before the time at which the source changed the entry. */
+#define APPLY_NOTE_AT "; at:"
 
 struct apply_id {
     uint8_t bytes[APPLY_ID_BYTES];
@@ -44,7 +46,8 @@ struct apply {
     json_int_t quality_floor;
     enum exit_status status;
     struct apply_counts counts;
-    struct apply_tombstone *plan; /* sorted by apply_planned */
+    struct apply_tombstone *plan;
+    bool is_plan_sorted;
     size_t plan_count;
     size_t plan_capacity;
     size_t add_count;
@@ -100,6 +103,11 @@ void apply_note(const struct exchange_record *record, char out_note[EXCHANGE_TEX
         return;
     }
     apply_note_id(record->id, out_note, capacity);
+    if (out_note[0] != '\0' && record->updated > 0) {
+        char digits[24];
+        snprintf(digits, sizeof digits, "%" PRId64, record->updated);
+        apply_note_add(out_note, capacity, APPLY_NOTE_AT, digits);
+    }
     apply_note_add(out_note, capacity,
                    out_note[0] != '\0' ? "; status:" : "status:", record->status);
     apply_note_add(out_note, capacity, out_note[0] != '\0' ? "; tags:" : "tags:", record->tags);
@@ -226,13 +234,11 @@ static enum imprint_error apply_remove_hash(struct apply *apply, const struct im
 
 /* --- Removals by id -------------------------------------------------------------------------- */
 
-enum imprint_error apply_plan(struct apply *apply, const struct exchange_record *record)
+static enum imprint_error apply_plan_add(struct apply *apply, const struct apply_id *id,
+                                         int64_t updated)
 {
-    if (record->verb != EXCHANGE_REMOVE || record->has_hash) {
-        return IMPRINT_OK;
-    }
     if (apply->plan_count == APPLY_PLAN_MAX) {
-        command_complain(apply->options.call, "too many removals in one file: split it");
+        command_complain(apply->options.call, "too many removals by id at once");
         return apply_fail(apply, EXIT_STATUS_ERROR);
     }
     if (apply->plan_count == apply->plan_capacity) {
@@ -245,10 +251,52 @@ enum imprint_error apply_plan(struct apply *apply, const struct exchange_record 
         apply->plan = plan;
         apply->plan_capacity = capacity;
     }
-    struct apply_tombstone *tombstone = &apply->plan[apply->plan_count++];
-    *tombstone = (struct apply_tombstone){.updated = record->updated};
-    apply_id_digest(record->id, &tombstone->id);
+    apply->plan[apply->plan_count++] = (struct apply_tombstone){.id = *id, .updated = updated};
+    apply->is_plan_sorted = false;
     return IMPRINT_OK;
+}
+
+enum imprint_error apply_plan(struct apply *apply, const struct exchange_record *record)
+{
+    if (record->verb != EXCHANGE_REMOVE || record->has_hash) {
+        return IMPRINT_OK;
+    }
+    struct apply_id id;
+    apply_id_digest(record->id, &id);
+    return apply_plan_add(apply, &id, record->updated);
+}
+
+json_t *apply_plan_to_json(struct apply *apply)
+{
+    json_t *plan = json_array();
+    for (size_t i = 0; i < apply->plan_count; i++) {
+        char digits[2 * APPLY_ID_BYTES + 1];
+        sodium_bin2hex(digits, sizeof digits, apply->plan[i].id.bytes, APPLY_ID_BYTES);
+        json_t *pair = json_pack("[s, I]", digits, (json_int_t)apply->plan[i].updated);
+        if (json_array_append_new(plan, pair) != 0) {
+            json_decref(plan);
+            return NULL;
+        }
+    }
+    return plan;
+}
+
+bool apply_plan_from_json(struct apply *apply, const json_t *plan)
+{
+    for (size_t i = 0; i < json_array_size(plan); i++) {
+        const json_t *pair = json_array_get(plan, i);
+        const char *digits = json_string_value(json_array_get(pair, 0));
+        struct apply_id id;
+        size_t len = 0;
+        if (digits == NULL ||
+            sodium_hex2bin(id.bytes, sizeof id.bytes, digits, strlen(digits), NULL, &len, NULL) !=
+                0 ||
+            len != sizeof id.bytes ||
+            apply_plan_add(apply, &id, json_integer_value(json_array_get(pair, 1))) != IMPRINT_OK) {
+            return false;
+        }
+    }
+    return plan == NULL || json_is_array(plan);
 }
 
 /* By id, the newest first. */
@@ -265,17 +313,14 @@ static int apply_tombstone_find(const void *key, const void *member)
     return memcmp(key, &((const struct apply_tombstone *)member)->id, sizeof(struct apply_id));
 }
 
-static struct apply_tombstone *apply_planned_for(struct apply *apply, const struct apply_id *id)
-{
-    return apply->plan_count == 0 ? NULL
-                                  : bsearch(id, apply->plan, apply->plan_count,
-                                            sizeof apply->plan[0], apply_tombstone_find);
-}
-
 /* One tombstone an id, the newest. */
 static void apply_plan_sort(struct apply *apply)
 {
     size_t count = 0;
+    if (apply->is_plan_sorted) {
+        return;
+    }
+    apply->is_plan_sorted = true;
     if (apply->plan_count > 0) {
         qsort(apply->plan, apply->plan_count, sizeof apply->plan[0], apply_tombstone_order);
     }
@@ -291,6 +336,21 @@ static void apply_plan_sort(struct apply *apply)
     apply->plan_count = count;
 }
 
+static struct apply_tombstone *apply_planned_for(struct apply *apply, const struct apply_id *id)
+{
+    apply_plan_sort(apply);
+    return apply->plan_count == 0 ? NULL
+                                  : bsearch(id, apply->plan, apply->plan_count,
+                                            sizeof apply->plan[0], apply_tombstone_find);
+}
+
+/* When the source changed the entry; 0: the note does not say. */
+static int64_t apply_note_time(const char *note)
+{
+    const char *at = strstr(note, APPLY_NOTE_AT);
+    return at != NULL ? strtoll(at + sizeof APPLY_NOTE_AT - 1, NULL, 10) : 0;
+}
+
 static enum imprint_error apply_planned_page(struct apply *apply, const json_t *entries)
 {
     enum imprint_error error = IMPRINT_OK;
@@ -302,7 +362,7 @@ static enum imprint_error apply_planned_page(struct apply *apply, const json_t *
         if (note != NULL && apply_note_digest(note, &id)) {
             tombstone = apply_planned_for(apply, &id);
         }
-        if (tombstone != NULL) {
+        if (tombstone != NULL && apply_note_time(note) <= tombstone->updated) {
             tombstone->was_there = true;
             error = apply_remove_entry(apply, entry);
         }
@@ -316,7 +376,6 @@ enum imprint_error apply_planned(struct apply *apply)
     enum imprint_error error = IMPRINT_OK;
     json_int_t after = 0;
     bool has_more = apply->plan_count > 0;
-    apply_plan_sort(apply);
     while (has_more && error == IMPRINT_OK) {
         char query[96];
         char target[CTL_TARGET_BYTES_MAX];

@@ -35,7 +35,8 @@ struct apply_counts {
 struct apply *apply_open(const struct apply_options *options, enum exit_status *out_status);
 void apply_close(struct apply *apply);
 
-/* First round: remembers removals by id; everything else is ignored. */
+/* First round: remembers removals by id; everything else is ignored. An entry that its source calls
+ * newer than the removal stays, and so does an add that is. */
 IMPRINT_MUST_USE enum imprint_error apply_plan(struct apply *apply,
                                                const struct exchange_record *record);
 /* Between the rounds: carries out the removals by id. */
@@ -45,6 +46,11 @@ IMPRINT_MUST_USE enum imprint_error apply_record(struct apply *apply,
                                                  const struct exchange_record *record);
 /* Carries out what still waits. */
 IMPRINT_MUST_USE enum imprint_error apply_flush(struct apply *apply);
+
+/* The remembered removals, for a feed that goes on another day. NULL without memory. */
+json_t *apply_plan_to_json(struct apply *apply);
+/* False: it is not what apply_plan_to_json gave. */
+bool apply_plan_from_json(struct apply *apply, const json_t *plan);
 
 const struct apply_counts *apply_counts(const struct apply *apply);
 enum exit_status apply_status(const struct apply *apply);

@@ -90,6 +90,7 @@ command_fn ctl_case_show;
 command_fn ctl_case_withdraw;
 command_fn ctl_import;
 command_fn ctl_export;
+command_fn ctl_fetch;
 command_fn ctl_match;
 command_fn ctl_scan;
 command_fn ctl_status;

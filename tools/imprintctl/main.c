@@ -92,6 +92,15 @@ static const struct command_option export_options[] = {
     {"status", '\0', "WORD", "the category (tx) or feedback value (stopncii-feedback) of entries"},
 };
 
+static const struct command_option fetch_options[] = {
+    {"list", 'l', "NAME", "the list that takes the hashes"},
+    {"state", '\0', "FILE", "where the place in the feed is kept between runs"},
+    {"credentials", '\0', "FILE", "a JSON object with the two keys of the feed"},
+    {"url", '\0', "URL", "the feed's address, if it is another than the usual one"},
+    {"max-pages", '\0', "N", "end after so many pages; the next fetch goes on there"},
+    {"retry-delay", '\0', "SECONDS", "before the second try (2), then twice as long each time"},
+};
+
 static const struct command commands[] = {
     {"status", "", "Show whether the daemon is ready and how much it holds", NULL, NULL, 0, 0, 0,
      ctl_status},
@@ -154,6 +163,12 @@ static const struct command commands[] = {
      "  imprintctl import page.json --list stopncii --keep-going\n"
      "  imprintctl import list.jsonl --list partner --trust partner.pub\n",
      import_options, COUNT(import_options), 1, 1, ctl_import},
+    {"fetch", "FEED", "Follow another organisation's feed: stopncii or ncmec",
+     "Each page is checked, applied, and then the place after it is kept. A page that cannot be\n"
+     "read is tried again and never skipped.\n\n"
+     "Example:\n"
+     "  imprintctl fetch stopncii --list stopncii --state stopncii.state --credentials keys.json\n",
+     fetch_options, COUNT(fetch_options), 1, 1, ctl_fetch},
     {"export", "", "Write a list in a format that others read",
      "Examples:\n"
      "  imprintctl export --list reports --output reports.jsonl --sign key\n"
