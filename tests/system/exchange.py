@@ -171,12 +171,39 @@ def what_is_exported_imports_as_the_same_list(place):
     summary = place.import_(path, "two", "--trust", key)
     assert summary["signed_by"] == key and summary["added"] == 2, summary
     entries = [json.loads(place.done("entry", "list", "--list", name, "--json"))["entries"] for name in ("one", "two")]
-    for field in ("hash", "quality", "note", "expires", "disabled_until"):
+    for field in ("hash", "quality", "expires", "disabled_until"):
         assert [e[field] for e in entries[0]] == [e[field] for e in entries[1]], entries
+    # Below the name that the exporter gave it, the note is as it was.
+    assert entries[1][0]["note"].endswith("; note:" + entries[0][0]["note"]), entries
     assert "case 7" not in place.done("export", "--list", "one")
     assert [p.name for p in place.folder.glob("one.jsonl*")] == ["one.jsonl"]
     place.import_("-", "three", text=place.done("export", "--list", "one", "--format", "tx"))
     assert place.hashes("three") == place.hashes("one")
+
+
+def a_follower_is_told_what_was_removed(place):
+    def changes(since) -> str:
+        return place.done("export", "--list", "leader", "--since", since)
+
+    def last_change(text) -> int:
+        return json.loads(text.splitlines()[0])["seq"]
+
+    place.list_("leader", "follower", "bystander")
+    place.import_("-", "leader", text=f"{A}\n{B}\n")
+    place.import_("-", "bystander", text=f"{A}\n{D}\n")
+    whole = place.done("export", "--list", "leader")
+    place.import_("-", "follower", text=whole)
+    removed = json.loads(place.done("entry", "find", A, "--json"))["entries"]
+    place.done("entry", "remove", next(e["id"] for e in removed if e["list"] == "leader"))
+    place.import_("-", "leader", text=f"{C}\n")
+    change = changes(last_change(whole))
+    assert A not in change and change.count('"op":"remove"') == 1 and D not in change, change
+    summary = place.import_("-", "follower", text=change)
+    assert (summary["added"], summary["removed"]) == (1, 1), summary
+    assert place.hashes("follower") == place.hashes("leader") == sorted([B, C])
+    assert place.hashes("bystander") == sorted([A, D])
+    assert '"op"' not in changes(last_change(change))
+    assert "later than" in place.run("export", "--list", "leader", "--since", 1 << 40).stderr
 
 
 def many_lines_take_little_memory(place):
@@ -212,7 +239,7 @@ def an_interrupted_import_says_what_it_did_and_goes_on(place):
 def main() -> int:
     tests = [each_format_arrives, a_broken_file_changes_nothing, a_dry_run_needs_no_daemon_and_changes_nothing,
              withdrawn_hashes_leave, deleted_ids_leave_whatever_their_place, the_lists_floor_holds,
-             what_is_exported_imports_as_the_same_list, many_lines_take_little_memory,
+             what_is_exported_imports_as_the_same_list, a_follower_is_told_what_was_removed, many_lines_take_little_memory,
              an_interrupted_import_says_what_it_did_and_goes_on]
     with tempfile.TemporaryDirectory(prefix="imprint-") as folder:
         place = Place(Path(sys.argv[1]).resolve(), Path(folder))

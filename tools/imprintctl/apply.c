@@ -64,7 +64,8 @@ static enum imprint_error apply_fail(struct apply *apply, enum exit_status statu
 
 /* --- Notes and ids --------------------------------------------------------------------------- */
 
-/* A piece of a note: no control characters, no semicolon, which separates pieces. */
+/* A piece of a note, without control characters; the first piece has no semicolon, which ends it.
+ */
 static void apply_note_add(char *note, size_t capacity, const char *before, const char *text)
 {
     size_t len = strlen(note);
@@ -77,7 +78,8 @@ static void apply_note_add(char *note, size_t capacity, const char *before, cons
     len += before_len;
     for (size_t i = 0; i <= text_len; i++) {
         const unsigned char c = (unsigned char)text[i];
-        note[len + i] = c != 0 && (c < 0x20 || c == 0x7f || c == ';') ? ' ' : text[i];
+        const bool is_odd = c < 0x20 || c == 0x7f || (c == ';' && len == before_len);
+        note[len + i] = c != 0 && is_odd ? ' ' : text[i];
     }
 }
 
@@ -98,15 +100,15 @@ void apply_note(const struct exchange_record *record, char out_note[EXCHANGE_TEX
 {
     const size_t capacity = EXCHANGE_TEXT_BYTES_MAX + 1;
     out_note[0] = '\0';
-    if (record->seq > 0 && record->name[0] != '\0') {
-        memcpy(out_note, record->name, capacity);
-        return;
-    }
     apply_note_id(record->id, out_note, capacity);
     if (out_note[0] != '\0' && record->updated > 0) {
         char digits[24];
         snprintf(digits, sizeof digits, "%" PRId64, record->updated);
         apply_note_add(out_note, capacity, APPLY_NOTE_AT, digits);
+    }
+    if (record->seq > 0) {
+        apply_note_add(out_note, capacity, out_note[0] != '\0' ? "; note:" : "", record->name);
+        return;
     }
     apply_note_add(out_note, capacity,
                    out_note[0] != '\0' ? "; status:" : "status:", record->status);
@@ -344,6 +346,12 @@ static struct apply_tombstone *apply_planned_for(struct apply *apply, const stru
                                             sizeof apply->plan[0], apply_tombstone_find);
 }
 
+/* Whether a removal is about what its source changed then; one without a time is about all. */
+static bool apply_is_over(const struct apply_tombstone *tombstone, int64_t updated)
+{
+    return tombstone->updated == 0 || updated <= tombstone->updated;
+}
+
 /* When the source changed the entry; 0: the note does not say. */
 static int64_t apply_note_time(const char *note)
 {
@@ -362,7 +370,7 @@ static enum imprint_error apply_planned_page(struct apply *apply, const json_t *
         if (note != NULL && apply_note_digest(note, &id)) {
             tombstone = apply_planned_for(apply, &id);
         }
-        if (tombstone != NULL && apply_note_time(note) <= tombstone->updated) {
+        if (tombstone != NULL && apply_is_over(tombstone, apply_note_time(note))) {
             tombstone->was_there = true;
             error = apply_remove_entry(apply, entry);
         }
@@ -517,7 +525,7 @@ static bool apply_is_superseded(struct apply *apply, const struct exchange_recor
     }
     apply_id_digest(record->id, &id);
     const struct apply_tombstone *tombstone = apply_planned_for(apply, &id);
-    return tombstone != NULL && tombstone->updated >= record->updated;
+    return tombstone != NULL && apply_is_over(tombstone, record->updated);
 }
 
 static void apply_wait_add(struct apply *apply, const struct exchange_record *record)

@@ -28,8 +28,12 @@ struct export
     const char *format;
     const char *path; /* NULL: standard output */
     bool with_notes;
-    bool can_say_disabled; /* the format can */
+    bool is_native; /* can say that an entry is disabled, or that it was removed */
     int64_t now;
+    json_int_t since; /* -1: the whole list */
+    json_int_t seq;   /* changes up to this one */
+    json_int_t list_id;
+    char epoch[64];
     char temporary[EXPORT_PATH_BYTES_MAX]; /* "" while there is none */
     FILE *file;
     struct exchange_writer *writer;
@@ -109,6 +113,16 @@ static void export_close_file(struct export *export)
 
 /* --- Entries --------------------------------------------------------------------------------- */
 
+/* What a follower knows the entry by: its number never comes again while the epoch lasts. */
+static void export_name(const struct export *export, const json_t *object,
+                        struct exchange_record *record)
+{
+    if (export->is_native) {
+        snprintf(record->id, sizeof record->id, "%.8s/%" JSON_INTEGER_FORMAT, export->epoch,
+                 json_integer_value(json_object_get(object, "id")));
+    }
+}
+
 static bool export_record(struct export *export, const json_t *entry,
                           struct exchange_record *out_record)
 {
@@ -130,6 +144,7 @@ static bool export_record(struct export *export, const json_t *entry,
     if (export->with_notes && note != NULL) {
         snprintf(out_record->name, sizeof out_record->name, "%s", note);
     }
+    export_name(export, entry, out_record);
     out_record->seq = (uint64_t)json_integer_value(json_object_get(entry, "seq"));
     out_record->updated = json_integer_value(json_object_get(entry, "added"));
     out_record->expires = json_integer_value(json_object_get(entry, "expires"));
@@ -144,7 +159,7 @@ static bool export_entry(struct export *export, const json_t *entry)
         return false;
     }
     const bool is_over = record.expires > 0 && record.expires <= export->now;
-    const bool is_disabled = record.disabled_until > export->now && !export->can_say_disabled;
+    const bool is_disabled = record.disabled_until > export->now && !export->is_native;
     if (is_over || is_disabled) {
         export->left_out++;
         return true;
@@ -183,11 +198,59 @@ static bool export_page(struct export *export, json_int_t *after)
     return is_fine;
 }
 
+static bool export_change(struct export *export, const json_t *change)
+{
+    const char *kind = json_string_value(json_object_get(change, "kind"));
+    const json_int_t seq = json_integer_value(json_object_get(change, "seq"));
+    const bool is_ours =
+        json_integer_value(json_object_get(change, "list_id")) == export->list_id &&
+        seq <= export->seq && kind != NULL;
+    if (is_ours && strcmp(kind, "put") == 0) {
+        return export_entry(export, json_object_get(change, "entry"));
+    }
+    if (!is_ours || strcmp(kind, "removed") != 0) {
+        return true;
+    }
+    struct exchange_record record;
+    exchange_record_init(&record);
+    record.verb = EXCHANGE_REMOVE;
+    record.seq = (uint64_t)seq;
+    export_name(export, change, &record);
+    export->exported++;
+    return exchange_writer_put(export->writer, &record) == IMPRINT_OK ||
+           export_complain(export, strerror(errno));
+}
+
+/* One page of changes; *after is the last one's number, or 0 after the last page. */
+static bool export_changes(struct export *export, json_int_t *after)
+{
+    char target[96];
+    json_t *answer = NULL;
+    snprintf(target, sizeof target, "/v1/changes?after=%" JSON_INTEGER_FORMAT "&limit=%d", *after,
+             EXPORT_PAGE);
+    const struct ctl_request request = {.method = "GET", .target = target};
+    export->status = ctl_ask(export->call, &request, &answer);
+    const json_t *changes =
+        export->status == EXIT_STATUS_FINE ? ctl_array(export->call, answer, "changes") : NULL;
+    bool is_fine = changes != NULL;
+    const char *epoch = json_string_value(json_object_get(answer, "epoch"));
+    if (is_fine && (epoch == NULL || strcmp(epoch, export->epoch) != 0)) {
+        is_fine = export_complain(export, "the list was restored meanwhile");
+    }
+    for (size_t i = 0; is_fine && i < json_array_size(changes); i++) {
+        is_fine = export_change(export, json_array_get(changes, i));
+    }
+    const json_int_t next = json_integer_value(json_object_get(answer, "next"));
+    *after = next > *after && next <= export->seq ? next : 0;
+    json_decref(answer);
+    return is_fine;
+}
+
 static bool export_entries(struct export *export)
 {
-    json_int_t after = 0;
+    json_int_t after = export->since > 0 ? export->since : 0;
     do {
-        if (!export_page(export, &after)) {
+        if (!(export->since >= 0 ? export_changes(export, &after) : export_page(export, &after))) {
             return false;
         }
         if (interrupt_came()) {
@@ -203,18 +266,37 @@ static bool export_entries(struct export *export)
 /* --- The command ----------------------------------------------------------------------------- */
 
 /* The list as it is at this change at least: later changes may be in it or not. */
-static json_t *export_state(struct export *export)
+static bool export_read_state(struct export *export)
 {
     json_t *answer = NULL;
     const struct ctl_request request = {.method = "GET", .target = "/v1/status"};
     export->status = ctl_ask(export->call, &request, &answer);
-    return answer;
+    const char *epoch = json_string_value(json_object_get(answer, "epoch"));
+    snprintf(export->epoch, sizeof export->epoch, "%s", epoch != NULL ? epoch : "");
+    export->seq = json_integer_value(json_object_get(answer, "seq"));
+    json_decref(answer);
+    if (export->status != EXIT_STATUS_FINE || export->since < 0) {
+        return export->status == EXIT_STATUS_FINE;
+    }
+    if (export->since > export->seq) {
+        return export_complain(export, "--since is later than the daemon's last change");
+    }
+    char target[CTL_TARGET_BYTES_MAX];
+    if (!ctl_target(export->call, target, sizeof target, "/v1/lists/", export->list, "", NULL,
+                    NULL)) {
+        export->status = EXIT_STATUS_ERROR;
+        return false;
+    }
+    const struct ctl_request list = {.method = "GET", .target = target};
+    export->status = ctl_ask(export->call, &list, &answer);
+    export->list_id = json_integer_value(json_object_get(answer, "id"));
+    json_decref(answer);
+    return export->status == EXIT_STATUS_FINE;
 }
 
 static bool export_open_writer(struct export *export, const uint8_t *secret)
 {
-    json_t *state = export_state(export);
-    if (export->status != EXIT_STATUS_FINE) {
+    if (!export_read_state(export)) {
         return false;
     }
     const struct exchange_writer_options options = {
@@ -222,14 +304,14 @@ static bool export_open_writer(struct export *export, const uint8_t *secret)
         .write = export_write,
         .context = export,
         .list = export->list,
-        .epoch = json_string_value(json_object_get(state, "epoch")),
-        .seq = (uint64_t)json_integer_value(json_object_get(state, "seq")),
+        .epoch = export->epoch,
+        .since = export->since > 0 ? (uint64_t) export->since : 0,
+        .seq = (uint64_t) export->seq,
         .created = export->now,
         .default_status = command_value(export->call, "status"),
         .secret_key = secret,
     };
     const enum imprint_error error = exchange_writer_open(&options, &export->writer);
-    json_decref(state);
     if (error == IMPRINT_E_PARAMETER_INVALID) {
         command_complain(export->call, "unknown --format or --status");
         export->status = EXIT_STATUS_ERROR;
@@ -264,26 +346,42 @@ static void export_run(struct export *export, const uint8_t *secret)
     export_close_file(export);
 }
 
+static bool export_options(struct export *export)
+{
+    const struct command_call *call = export->call;
+    const char *format = command_value(call, "format");
+    const char *since = command_value(call, "since");
+    unsigned long number = 0;
+    export->list = command_value(call, "list");
+    export->format = format != NULL ? format : "imprint";
+    export->path = command_value(call, "output");
+    export->with_notes = command_value(call, "notes") != NULL;
+    export->is_native = strcmp(export->format, "imprint") == 0;
+    export->now = (int64_t)time(NULL);
+    export->since = -1;
+    if (export->list == NULL) {
+        command_complain(call, "export needs --list NAME");
+        return false;
+    }
+    if (!export->is_native && (since != NULL || command_value(call, "sign") != NULL)) {
+        command_complain(call, "only the format imprint tells changes and is signed");
+        return false;
+    }
+    if (since != NULL) {
+        if (!command_number(call, "--since", since, 0, (1UL << 53) - 1, &number)) {
+            return false;
+        }
+        export->since = (json_int_t)number;
+    }
+    return true;
+}
+
 enum exit_status ctl_export(const struct command_call *call)
 {
-    const char *format = command_value(call, "format");
     const char *sign = command_value(call, "sign");
     uint8_t secret[EXCHANGE_SECRET_BYTES];
-    struct export export = {
-        .call = call,
-        .list = command_value(call, "list"),
-        .format = format != NULL ? format : "imprint",
-        .path = command_value(call, "output"),
-        .with_notes = command_value(call, "notes") != NULL,
-        .now = (int64_t)time(NULL),
-    };
-    export.can_say_disabled = strcmp(export.format, "imprint") == 0;
-    if (export.list == NULL || (sign != NULL && !export.can_say_disabled)) {
-        command_complain(call, export.list == NULL ? "export needs --list NAME"
-                                                   : "only the format imprint is signed");
-        return EXIT_STATUS_ERROR;
-    }
-    if (sign != NULL && !key_read_secret(call, sign, secret)) {
+    struct export export = {.call = call};
+    if (!export_options(&export) || (sign != NULL && !key_read_secret(call, sign, secret))) {
         return EXIT_STATUS_ERROR;
     }
     interrupt_watch();

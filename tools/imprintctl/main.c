@@ -89,6 +89,7 @@ static const struct command_option export_options[] = {
     {"force", '\0', NULL, "replace FILE if it exists"},
     {"sign", '\0', "FILE", "sign with the key in this file: 64 digits, the seed of an Ed25519 key"},
     {"notes", '\0', NULL, "export notes too"},
+    {"since", '\0', "SEQ", "only what changed after this change, removals included"},
     {"status", '\0', "WORD", "the category (tx) or feedback value (stopncii-feedback) of entries"},
 };
 
