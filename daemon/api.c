@@ -11,6 +11,9 @@
 #define QUERY ((unsigned)HTTP_ROLE_QUERY | (unsigned)HTTP_ROLE_ADMIN)
 #define ADMIN ((unsigned)HTTP_ROLE_ADMIN)
 
+const char *const api_any_parameters[] = {NULL};
+#define ANY api_any_parameters
+
 static const char *const p_match[] = {"hash", "lists", NULL};
 static const char *const p_lists[] = {"lists", NULL};
 static const char *const p_page[] = {"after", "limit", NULL};
@@ -67,6 +70,39 @@ const struct api_route api_routes[] = {
 
     {"GET", "/v1/stats", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_stats},
     {"GET", "/metrics", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_metrics},
+
+    {"GET", "/status", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_status},
+    {"GET", "/status/live", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_live},
+    {"GET", "/site-map", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_site_map},
+    {"POST", "/h/hash", QUERY, API_BODY_REQUIRED, 0, ANY, false, api_hma_post_hash},
+    {"GET", "/h/hash", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_get_hash},
+    {"GET", "/m/lookup", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_get_lookup},
+    {"POST", "/m/lookup", QUERY, API_BODY_REQUIRED, 0, ANY, false, api_hma_post_lookup},
+    {"GET", "/m/raw_lookup", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_raw_lookup},
+    {"POST", "/m/compare", QUERY, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, false,
+     api_hma_compare},
+    {"GET", "/m/index/status", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_index_status},
+    {"GET", "/c/banks", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_banks},
+    {"POST", "/c/banks", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
+     api_hma_post_banks},
+    {"GET", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_bank},
+    {"PUT", "/c/bank/{name}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
+     api_hma_put_bank},
+    {"DELETE", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, true, api_hma_delete_bank},
+    {"POST", "/c/bank/{name}/content", ADMIN, API_BODY_OPTIONAL, 0, ANY, true,
+     api_hma_post_content},
+    {"POST", "/c/bank/{name}/signal", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
+     api_hma_post_signal},
+    {"GET", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, false,
+     api_hma_get_content},
+    {"PUT", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY,
+     true, api_hma_put_content},
+    {"DELETE", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, true,
+     api_hma_delete_content},
+    {"GET", "/c/signal_type", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_signal_types},
+    {"GET", "/c/content_type", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_content_types},
+    {"GET", "/c/exchanges/apis", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_exchange_apis},
+    {"GET", "/c/exchange/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_exchange},
 };
 const size_t api_routes_count = sizeof api_routes / sizeof api_routes[0];
 
@@ -150,8 +186,7 @@ static void refuse(void *ctx, int error, const struct http_request *request,
                    struct http_reply *out_reply)
 {
     struct api *api = ctx;
-    (void)request;
-    api_make_error((enum imprint_error)error, NULL, out_reply);
+    api_make_error(request, (enum imprint_error)error, NULL, out_reply);
     metrics_count_request(api->metrics, api_routes_count, out_reply->status, 0);
 }
 
@@ -168,7 +203,8 @@ static enum imprint_error check_request(const struct http_request *request, size
         return error;
     }
     const struct api_route *route = &api_routes[*out_route];
-    if (!request->parameters_known(request, route->parameters)) {
+    if (route->parameters != api_any_parameters &&
+        !request->parameters_known(request, route->parameters)) {
         return IMPRINT_E_PARAMETER_INVALID;
     }
     if (route->body == API_BODY_REQUIRED && !has_length(request)) {
@@ -184,7 +220,7 @@ static bool admit(void *ctx, const struct http_request *request, size_t *out_bod
     size_t route = api_routes_count;
     enum imprint_error error = check_request(request, &route);
     if (error != IMPRINT_OK) {
-        api_make_error(error, NULL, out_reply);
+        api_make_error(request, error, NULL, out_reply);
         out_reply->allow = error == IMPRINT_E_METHOD_NOT_ALLOWED ? api->allow[route] : NULL;
         metrics_count_request(api->metrics, route, out_reply->status, 0);
         return false;

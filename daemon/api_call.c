@@ -68,18 +68,23 @@ int api_status_of(enum imprint_error error)
     return 500;
 }
 
-void api_make_error(enum imprint_error error, const char *detail, struct http_reply *out_reply)
+void api_make_error(const struct http_request *request, enum imprint_error error,
+                    const char *detail, struct http_reply *out_reply)
 {
     struct text text;
     text_init(&text, LIMIT_REPLY_BYTES_MAX);
-    text_put(&text, "{\"error\":{\"code\":");
-    text_put_json(&text, imprint_error_name(error));
-    text_put(&text, ",\"message\":");
+    if (api_is_hma(request)) {
+        text_put(&text, "{\"message\":");
+    } else {
+        text_put(&text, "{\"error\":{\"code\":");
+        text_put_json(&text, imprint_error_name(error));
+        text_put(&text, ",\"message\":");
+    }
     char message[512];
     (void)snprintf(message, sizeof message, "%s%s%s", imprint_error_text(error),
                    detail == NULL ? "" : ": ", detail == NULL ? "" : detail);
     text_put_json(&text, message);
-    text_put(&text, "}}\n");
+    text_put(&text, api_is_hma(request) ? "}\n" : "}}\n");
     int status = api_status_of(error);
     *out_reply = (struct http_reply){.status = status,
                                      .retry_after_s = status == 503 || status == 429 ? 1 : 0};
@@ -99,7 +104,7 @@ void api_answer(struct api_call *call, struct http_reply *reply)
 void api_fail_with(struct api_call *call, enum imprint_error error, const char *detail)
 {
     struct http_reply reply;
-    api_make_error(error, detail, &reply);
+    api_make_error(call->request, error, detail, &reply);
     api_answer(call, &reply);
 }
 

@@ -44,6 +44,9 @@ struct api_route {
     api_handler_fn *handle;
 };
 
+/* As parameters of a route: any are taken, unknown ones ignored. */
+extern const char *const api_any_parameters[];
+
 extern const struct api_route api_routes[];
 extern const size_t api_routes_count;
 
@@ -113,8 +116,10 @@ void api_answer_json(struct api_call *call, int status, json_t *json);
 void api_fail(struct api_call *call, enum imprint_error error);
 /* detail follows the error's text; never something a peer sent. */
 void api_fail_with(struct api_call *call, enum imprint_error error, const char *detail);
-/* {"error":{"code","message"}}, or empty without memory. */
-void api_make_error(enum imprint_error error, const char *detail, struct http_reply *out_reply);
+/* {"error":{"code","message"}}, or empty without memory. The shape is the one of the request's
+ * path; request may be NULL. */
+void api_make_error(const struct http_request *request, enum imprint_error error,
+                    const char *detail, struct http_reply *out_reply);
 
 /* --- api_call.c: reading ---------------------------------------------------------------------- */
 
@@ -174,6 +179,24 @@ api_handler_fn api_get_metrics, api_get_stats;
 /* --- api_batch.c ------------------------------------------------------------------------------ */
 
 api_handler_fn api_post_match_batch, api_post_feedback, api_get_feedback;
+
+/* --- api_hma.c, api_hma_match.c: the paths of Hasher-Matcher-Actioner ------------------------- */
+
+/* Is it one of those paths? Their errors have another shape. */
+bool api_is_hma(const struct http_request *request);
+void api_hma_bank_of_list(const char *list, char out_bank[LIMIT_LIST_NAME_BYTES_MAX + 1]);
+/* A form whose one file is named "photo"; else the call is answered. */
+bool api_hma_check_form(struct api_call *call);
+json_t *api_hma_match_to_json(const struct api_call *call, const struct catalog_match *match);
+
+api_handler_fn api_hma_status, api_hma_live, api_hma_site_map;
+api_handler_fn api_hma_post_hash, api_hma_get_hash, api_hma_get_lookup, api_hma_post_lookup,
+    api_hma_raw_lookup, api_hma_compare, api_hma_index_status;
+api_handler_fn api_hma_get_banks, api_hma_post_banks, api_hma_get_bank, api_hma_put_bank,
+    api_hma_delete_bank, api_hma_post_content, api_hma_post_signal, api_hma_get_content,
+    api_hma_put_content, api_hma_delete_content;
+api_handler_fn api_hma_signal_types, api_hma_content_types, api_hma_exchange_apis,
+    api_hma_get_exchange;
 
 /* --- api_audit.c ------------------------------------------------------------------------------ */
 

@@ -333,7 +333,7 @@ void api_post_hash(struct api_call *call)
 static void answer_loading(struct api_call *call, const struct catalog_status *status)
 {
     struct http_reply error;
-    api_make_error(IMPRINT_E_LOADING, NULL, &error);
+    api_make_error(call->request, IMPRINT_E_LOADING, NULL, &error);
     json_t *json = json_pack("{s:s, s:f, s:s, s:{s:s, s:s}}", "status", "loading", "progress",
                              status->progress, "version", call->api->version, "error", "code",
                              imprint_error_name(IMPRINT_E_LOADING), "message",

@@ -17,3 +17,6 @@ imprint_fuzz_target(report LIBRARIES imprintd_core imprint_static)
 add_test(NAME system.main_job COMMAND ${Python3_EXECUTABLE}
   ${CMAKE_CURRENT_SOURCE_DIR}/system/main_job.py ${PROJECT_BINARY_DIR})
 set_tests_properties(system.main_job PROPERTIES LABELS system TIMEOUT 300)
+add_test(NAME system.hma COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/system/hma.py ${PROJECT_BINARY_DIR})
+set_tests_properties(system.hma PROPERTIES LABELS system TIMEOUT 300)

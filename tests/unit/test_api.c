@@ -204,8 +204,11 @@ static void query_role_reaches_no_admin_route(void **state)
 {
     (void)state;
     static const char *const for_query[] = {
-        "GET /v1/match",     "POST /v1/match", "POST /v1/match/batch", "POST /v1/hash",
-        "POST /v1/feedback", "GET /v1/status", "GET /v1/live",
+        "GET /v1/match",       "POST /v1/match", "POST /v1/match/batch", "POST /v1/hash",
+        "POST /v1/feedback",   "GET /v1/status", "GET /v1/live",         "GET /status",
+        "GET /status/live",    "GET /site-map",  "POST /h/hash",         "GET /h/hash",
+        "GET /m/lookup",       "POST /m/lookup", "GET /m/raw_lookup",    "POST /m/compare",
+        "GET /m/index/status",
     };
     struct http_handler handler = api_handler(api);
     size_t open = 0;
