@@ -340,6 +340,40 @@ def wrong_starts_say_why(d):
     check(d.is_ready(), "the running one is unharmed")
 
 
+def sockets_handed_over_are_served_and_left(d):
+    """As systemd does it: the sockets outlive the daemon, which says when it is ready and when it ends."""
+    home = os.path.join(d.home, "activated")
+    os.mkdir(home, 0o700)
+    listeners, paths = [], [os.path.join(home, name) for name in ("a", "q", "notify")]
+    for path in paths[:2]:
+        listeners.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listeners[-1].bind(path)
+        listeners[-1].listen(16)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(paths[2])
+        manager.settimeout(60)
+
+        def hand_over():
+            high = [os.dup2(listener.fileno(), 20 + i) for i, listener in enumerate(listeners)]
+            for i, number in enumerate(high):
+                os.dup2(number, 3 + i)  # inheritable
+        process = subprocess.Popen(
+            ["sh", "-c", 'LISTEN_PID=$$ exec "$0" "$@"', d.program, "--data-dir", home], preexec_fn=hand_over,
+            close_fds=False, stderr=d.log,
+            env={"LISTEN_FDS": "2", "LISTEN_FDNAMES": "admin:query", "NOTIFY_SOCKET": paths[2], "PATH": os.environ["PATH"]})
+        check(manager.recv(100) == b"READY=1", "ready is told")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(paths[1])
+            client.sendall(b"GET /v1/lists HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n")
+            check(b" 403 " in client.recv(4096), "the name gives the role")
+        process.send_signal(signal.SIGTERM)
+        check(manager.recv(100) == b"STOPPING=1" and process.wait(timeout=60) == 0, "ended")
+    check(os.path.exists(paths[0]) and os.path.exists(paths[1]), "the sockets are the manager's")
+    check(not os.path.exists(os.path.join(home, "query.sock")), "none of its own")
+    for listener in listeners:
+        listener.close()
+
+
 def main():
     d = Daemon(BUILD, "workers=2", "head_timeout_ms=1000", "body_timeout_ms=5000", "image_bytes_max=1M")
     try:
@@ -357,6 +391,7 @@ def main():
         wrong_starts_say_why(d)
         d.ask("POST", "/v1/match", PICTURE)
         numbers_are_told(d)
+        sockets_handed_over_are_served_and_left(d)
         d.stop()
     except BaseException:
         print(d.log_text(), file=sys.stderr)
