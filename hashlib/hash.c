@@ -70,3 +70,37 @@ void imprint_hash_negative(const struct imprint_hash *hash, struct imprint_hash 
         out_hash->bytes[i] = (uint8_t)~hash->bytes[i];
     }
 }
+
+/* Bit 16 * i + j, from the end of the bytes, tells the sign of the band of frequency i + 1 down and
+ * j + 1 across. */
+static bool bit_at(const struct imprint_hash *hash, unsigned i, unsigned j)
+{
+    unsigned bit = 16 * i + j;
+    return (hash->bytes[IMPRINT_HASH_BYTES - 1 - bit / 8] >> bit % 8 & 1) != 0;
+}
+
+/* Mirroring negates the odd frequencies along an axis, and exchanging the axes exchanges them. */
+void imprint_hash_turn(const struct imprint_hash *hash, unsigned turn,
+                       struct imprint_hash *out_hash)
+{
+    static const struct {
+        bool is_mirrored_x;
+        bool is_mirrored_y;
+        bool is_transposed;
+    } turns[8] = {
+        {false, false, false}, {true, false, false}, {true, true, false}, {false, true, false},
+        {false, false, true},  {false, true, true},  {true, true, true},  {true, false, true},
+    };
+    struct imprint_hash turned = {{0}};
+    turn = turn < 8 ? turn : 0;
+    for (unsigned i = 0; i < 16; i++) {
+        for (unsigned j = 0; j < 16; j++) {
+            bool value = bit_at(hash, i, j);
+            value ^= turns[turn].is_mirrored_x && j % 2 == 0;
+            value ^= turns[turn].is_mirrored_y && i % 2 == 0;
+            unsigned bit = turns[turn].is_transposed ? 16 * j + i : 16 * i + j;
+            turned.bytes[IMPRINT_HASH_BYTES - 1 - bit / 8] |= (uint8_t)((unsigned)value << bit % 8);
+        }
+    }
+    *out_hash = turned;
+}

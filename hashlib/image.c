@@ -127,6 +127,8 @@ static enum imprint_error image_from_job(const struct image_job *job,
     image->upright = image_turn_of(job->ignore_orientation ? 1 : job->info.orientation);
     image->views = job->views;
     image->sampler = job->sampler;
+    image->survey = job->survey;
+    survey_finish(&image->survey);
     *out_image = image;
     return IMPRINT_OK;
 }
@@ -168,6 +170,7 @@ enum imprint_error imprint_image_open(const void *bytes, size_t len,
     }
     if (error != IMPRINT_OK) {
         sampler_done(&job.sampler);
+        survey_done(&job.survey);
     }
     return error;
 }
@@ -183,5 +186,6 @@ void imprint_image_free(struct imprint_image *image)
         return;
     }
     sampler_done(&image->sampler);
+    survey_done(&image->survey);
     free(image);
 }

@@ -15,6 +15,8 @@
 
 #include "imprint/image.h"
 
+#include "survey.h"
+
 /* Over this in a dimension both axes are sampled to this many points. */
 #define IMAGE_SAMPLES_MAX 512u
 
@@ -82,6 +84,7 @@ struct image_job {
     unsigned views;
     struct imprint_image_info info; /* the codec fills it in */
     struct image_sampler sampler;
+    struct survey survey; /* for dialects and trimmed views */
 };
 
 /* Called by a codec once the header is read, before it allocates anything in proportion to the
@@ -110,6 +113,7 @@ struct imprint_image {
     struct image_turn upright; /* from stored to upright */
     unsigned views;
     struct image_sampler sampler;
+    struct survey survey;
 };
 
 #endif

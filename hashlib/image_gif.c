@@ -131,12 +131,15 @@ static enum imprint_error read_lines(struct gif_reader *reader)
     return IMPRINT_OK;
 }
 
-/* What no frame covers is clear, and so white. */
+/* What the frame does not cover is clear, and so white. */
 static void clear_canvas(struct gif_reader *reader)
 {
+    uint32_t top = (uint32_t)reader->codec->Image.Top;
+    uint32_t height = (uint32_t)reader->codec->Image.Height;
     struct image_row row = {.pixels = reader->canvas_row, .layout = IMAGE_LAYOUT_RGBA, .step = 1};
     for (row.y = 0; row.y < reader->job->info.height; row.y++) {
-        if (image_job_wants_row(reader->job, row.y)) {
+        bool is_covered = row.y >= top && row.y - top < height;
+        if (!is_covered && image_job_wants_row(reader->job, row.y)) {
             image_job_put_row(reader->job, &row);
         }
     }

@@ -1,44 +1,15 @@
 #include "imprint/pdq.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image_codec.h"
 #include "pdq_kernel.h"
-
-/* --- Views ------------------------------------------------------------------------------------ */
-
-/* A view's id: the turn in the low bits, then the negative. */
-enum { VIEW_TURN_MASK = 7, VIEW_NEGATIVE = 8 };
-
-/* By how the view's picture is turned, in EXIF's order. */
-static const char *const turn_names[IMAGE_TURNS] = {
-    "upright", "mirror", "turn180", "flip", "transpose", "turn90", "transverse", "turn270",
-};
-
-void imprint_view_name(uint16_t id, char *out_name, size_t capacity)
-{
-    const char *negative = (id & VIEW_NEGATIVE) != 0 ? "negative" : "";
-    const char *turn = turn_names[id & VIEW_TURN_MASK];
-    if (*negative != '\0' && (id & VIEW_TURN_MASK) == 0) {
-        turn = "";
-    }
-    const char *plus = *negative != '\0' && *turn != '\0' ? "+" : "";
-    (void)snprintf(out_name, capacity, "%s%s%s", negative, plus, turn);
-}
+#include "turner.h"
 
 /* --- One plane, turned ------------------------------------------------------------------------ */
 
-/* What hashing several turns of one picture needs; kernels and the scratch plane are made when the
- * first turn that needs them comes along. */
-struct turner {
-    const struct image_sampler *sampler;
-    struct pdq_kernel *kernel[2]; /* [is_transposed] */
-    float *transposed;
-};
-
-static void turner_done(struct turner *turner)
+void turner_done(struct turner *turner)
 {
     pdq_kernel_free(turner->kernel[0]);
     pdq_kernel_free(turner->kernel[1]);
@@ -81,8 +52,8 @@ static void transpose(const float *plane, uint32_t columns, uint32_t rows, float
     }
 }
 
-static enum imprint_error turner_hash(struct turner *turner, struct image_turn turn,
-                                      struct imprint_pdq *out_pdq)
+enum imprint_error turner_hash(struct turner *turner, struct image_turn turn,
+                               struct imprint_pdq *out_pdq)
 {
     enum imprint_error error = turner_prepare(turner, turn.is_transposed);
     if (error != IMPRINT_OK) {
@@ -132,56 +103,4 @@ enum imprint_error imprint_pdq_luma(const float *luma, uint32_t width, uint32_t 
         pdq_kernel_free(kernel);
     }
     return error;
-}
-
-struct view_list {
-    struct imprint_view *views;
-    size_t capacity;
-    size_t count;
-};
-
-static void list_add(struct view_list *list, uint16_t id, const struct imprint_pdq *pdq)
-{
-    if (pdq->is_hashable && list->count < list->capacity) {
-        list->views[list->count++] =
-            (struct imprint_view){.id = id, .quality = pdq->quality, .hash = pdq->hash};
-    }
-}
-
-/* The complement of every view so far, as long as there is room. */
-static void list_add_negatives(struct view_list *list)
-{
-    size_t count = list->count;
-    for (size_t i = 0; i < count; i++) {
-        struct imprint_pdq pdq = {.quality = list->views[i].quality, .is_hashable = true};
-        imprint_hash_negative(&list->views[i].hash, &pdq.hash);
-        list_add(list, (uint16_t)(list->views[i].id | VIEW_NEGATIVE), &pdq);
-    }
-}
-
-enum imprint_error imprint_pdq_views(const struct imprint_image *image,
-                                     struct imprint_view *out_views, size_t capacity,
-                                     size_t *out_count)
-{
-    struct turner turner = {.sampler = &image->sampler};
-    struct view_list list = {.views = out_views, .capacity = capacity};
-    unsigned turns = (image->views & IMPRINT_VIEWS_TURNED) != 0 ? IMAGE_TURNS : 1;
-    enum imprint_error error = IMPRINT_OK;
-    for (unsigned i = 0; i < turns && error == IMPRINT_OK; i++) {
-        struct imprint_pdq pdq;
-        struct image_turn turn = image_turn_compose(image->upright, image_turn_of(i + 1));
-        error = turner_hash(&turner, turn, &pdq);
-        if (error == IMPRINT_OK) {
-            list_add(&list, (uint16_t)i, &pdq);
-        }
-    }
-    turner_done(&turner);
-    if (error != IMPRINT_OK) {
-        return error;
-    }
-    if ((image->views & IMPRINT_VIEWS_NEGATIVE) != 0) {
-        list_add_negatives(&list);
-    }
-    *out_count = list.count;
-    return IMPRINT_OK;
 }

@@ -65,8 +65,9 @@ static uint32_t cell_at(uint32_t cell, uint32_t size)
     return (uint32_t)(((uint64_t)2 * cell + 1) * size / (2 * CELLS));
 }
 
-/* Both passes of the filter at one position, as one set of weights. */
-static void axis_cell(struct pdq_axis *axis, uint32_t cell, uint32_t size)
+/* Both passes of the filter at one position of an axis of size pixels, as one set of weights of its
+ * points; where there are fewer points than pixels, each has the weights of its pixels. */
+static void axis_cell(struct pdq_axis *axis, uint32_t cell, uint32_t size, uint32_t points)
 {
     uint32_t at = cell_at(cell, size);
     float *weights = axis->weights + (size_t)cell * axis->weights_max;
@@ -75,15 +76,17 @@ static void axis_cell(struct pdq_axis *axis, uint32_t cell, uint32_t size)
     uint32_t first;
     uint32_t end;
     box_at(at, size, &outer_first, &outer_end);
-    box_at(outer_first, size, &axis->first[cell], &end);
+    box_at(outer_first, size, &first, &end);
+    axis->first[cell] = (uint32_t)((uint64_t)first * points / size);
     for (uint32_t i = outer_first; i < outer_end; i++) {
         box_at(i, size, &first, &end);
         float share = (float)(1.0 / ((double)(outer_end - outer_first) * (double)(end - first)));
         for (uint32_t j = first; j < end; j++) {
-            weights[j - axis->first[cell]] += share;
+            uint32_t point = points == size ? j : (uint32_t)((uint64_t)j * points / size);
+            weights[point - axis->first[cell]] += share;
         }
     }
-    axis->count[cell] = end - axis->first[cell];
+    axis->count[cell] = (uint32_t)((uint64_t)(end - 1) * points / size) + 1 - axis->first[cell];
 }
 
 /* Cosines of a quarter turn in steps of 1/256 turn, times sqrt(2/64), rounded once to float. */
@@ -117,32 +120,49 @@ static void fill_basis(struct pdq_kernel *kernel)
     }
 }
 
-static void axis_init(struct pdq_axis *axis, uint32_t size, float *weights, uint32_t weights_max)
+static void axis_init(struct pdq_axis *axis, uint32_t size, uint32_t points, float *weights,
+                      uint32_t weights_max)
 {
     axis->weights = weights;
     axis->weights_max = weights_max;
     for (uint32_t cell = 0; cell < CELLS; cell++) {
-        axis_cell(axis, cell, size);
+        axis_cell(axis, cell, size, points);
     }
 }
 
-enum imprint_error pdq_kernel_new(uint32_t width, uint32_t height, struct pdq_kernel **out_kernel)
+/* The most points a cell depends on. */
+static uint32_t weights_max_of(uint32_t size, uint32_t points)
 {
-    uint32_t max_x = 2 * window_of(width) - 1;
-    uint32_t max_y = 2 * window_of(height) - 1;
-    size_t floats = (size_t)CELLS * max_x + (size_t)CELLS * max_y + width;
+    uint32_t pixels = 2 * window_of(size) - 1;
+    return points == size ? pixels : (uint32_t)((uint64_t)pixels * points / size) + 2;
+}
+
+enum imprint_error pdq_kernel_new_surveyed(const struct pdq_size *picture,
+                                           const struct pdq_size *points,
+                                           struct pdq_kernel **out_kernel)
+{
+    uint32_t max_x = weights_max_of(picture->width, points->width);
+    uint32_t max_y = weights_max_of(picture->height, points->height);
+    size_t floats = (size_t)CELLS * max_x + (size_t)CELLS * max_y + points->width;
     struct pdq_kernel *kernel = calloc(1, sizeof *kernel + floats * sizeof(float));
     if (kernel == NULL) {
         return IMPRINT_E_NOMEM;
     }
-    kernel->width = width;
-    kernel->height = height;
-    axis_init(&kernel->x, width, kernel->memory, max_x);
-    axis_init(&kernel->y, height, kernel->memory + (size_t)CELLS * max_x, max_y);
-    kernel->row = kernel->memory + (size_t)CELLS * (max_x + max_y);
+    kernel->width = points->width;
+    kernel->height = points->height;
+    float *weights_y = kernel->memory + (size_t)CELLS * max_x;
+    axis_init(&kernel->x, picture->width, points->width, kernel->memory, max_x);
+    axis_init(&kernel->y, picture->height, points->height, weights_y, max_y);
+    kernel->row = weights_y + (size_t)CELLS * max_y;
     fill_basis(kernel);
     *out_kernel = kernel;
     return IMPRINT_OK;
+}
+
+enum imprint_error pdq_kernel_new(uint32_t width, uint32_t height, struct pdq_kernel **out_kernel)
+{
+    const struct pdq_size size = {width, height};
+    return pdq_kernel_new_surveyed(&size, &size, out_kernel);
 }
 
 void pdq_kernel_free(struct pdq_kernel *kernel)
@@ -443,4 +463,54 @@ enum imprint_error pdq_kernel_hash(struct pdq_kernel *kernel, const float *luma,
     }
     *out_pdq = pdq;
     return IMPRINT_OK;
+}
+
+/* --- All turns -------------------------------------------------------------------------------- */
+
+/* To the axis of the mirrored picture in terms of this one's samples, or back. */
+static void axis_mirror(struct pdq_axis *axis, uint32_t size)
+{
+    for (uint32_t cell = 0; cell < CELLS; cell++) {
+        float *weights = axis->weights + (size_t)cell * axis->weights_max;
+        uint32_t count = axis->count[cell];
+        for (uint32_t k = 0; k < count / 2; k++) {
+            float weight = weights[k];
+            weights[k] = weights[count - 1 - k];
+            weights[count - 1 - k] = weight;
+        }
+        axis->first[cell] = size - axis->first[cell] - count;
+    }
+}
+
+static void transpose_cells(float (*cells)[CELLS])
+{
+    for (uint32_t i = 0; i < CELLS; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            float value = cells[i][j];
+            cells[i][j] = cells[j][i];
+            cells[j][i] = value;
+        }
+    }
+}
+
+void pdq_kernel_hash_turned(struct pdq_kernel *kernel, const float *luma, size_t stride,
+                            struct imprint_pdq out_pdqs[8])
+{
+    /* Not mirrored, in x, in both, in y; each as it is and with its axes exchanged. */
+    static const uint8_t turns[4][2] = {{0, 4}, {1, 7}, {2, 6}, {3, 5}};
+    memset(out_pdqs, 0, 8 * sizeof *out_pdqs);
+    if (kernel->width < EDGE_MIN || kernel->height < EDGE_MIN) {
+        return;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        fill_cells(kernel, luma, stride);
+        (void)hash_cells(kernel, &out_pdqs[turns[i][0]]);
+        transpose_cells(kernel->cells);
+        (void)hash_cells(kernel, &out_pdqs[turns[i][1]]);
+        if (i % 2 == 0) {
+            axis_mirror(&kernel->x, kernel->width);
+        } else {
+            axis_mirror(&kernel->y, kernel->height);
+        }
+    }
 }

@@ -5,54 +5,7 @@
 #include "imprint/pdq.h"
 
 #include "image_codec.h"
-
-/* The luma of one pixel, in the reference's own precision and order of operations. */
-static inline float luma_of_rgb(unsigned r, unsigned g, unsigned b)
-{
-    return 0.299F * (float)r + 0.587F * (float)g + 0.114F * (float)b;
-}
-
-static inline unsigned over_white(unsigned value, unsigned alpha)
-{
-    return (value * alpha + 255 * (255 - alpha) + 127) / 255;
-}
-
-static inline unsigned ink_to_light(unsigned paper, unsigned black)
-{
-    return (paper * black + 127) / 255;
-}
-
-static inline float luma_of(enum image_layout layout, const uint8_t *p)
-{
-    switch (layout) {
-    case IMAGE_LAYOUT_GRAY: return (float)p[0];
-    case IMAGE_LAYOUT_GRAY_ALPHA: return (float)over_white(p[0], p[1]);
-    case IMAGE_LAYOUT_RGB: return luma_of_rgb(p[0], p[1], p[2]);
-    case IMAGE_LAYOUT_RGBA:
-        return luma_of_rgb(over_white(p[0], p[3]), over_white(p[1], p[3]), over_white(p[2], p[3]));
-    case IMAGE_LAYOUT_CMYK:
-        return luma_of_rgb(ink_to_light(255u - p[0], 255u - p[3]),
-                           ink_to_light(255u - p[1], 255u - p[3]),
-                           ink_to_light(255u - p[2], 255u - p[3]));
-    case IMAGE_LAYOUT_CMYK_INVERTED:
-        return luma_of_rgb(ink_to_light(p[0], p[3]), ink_to_light(p[1], p[3]),
-                           ink_to_light(p[2], p[3]));
-    }
-    return 0;
-}
-
-static size_t layout_bytes(enum image_layout layout)
-{
-    switch (layout) {
-    case IMAGE_LAYOUT_GRAY: return 1;
-    case IMAGE_LAYOUT_GRAY_ALPHA: return 2;
-    case IMAGE_LAYOUT_RGB: return 3;
-    case IMAGE_LAYOUT_RGBA:
-    case IMAGE_LAYOUT_CMYK:
-    case IMAGE_LAYOUT_CMYK_INVERTED: break;
-    }
-    return 4;
-}
+#include "luma.h"
 
 /* The first sample that lies at or after stored position at, of count samples over size. */
 static uint32_t sample_at(uint64_t at, uint32_t count, uint32_t size)
@@ -116,7 +69,8 @@ enum imprint_error image_job_begin(struct image_job *job, uint32_t width, uint32
             }
         }
     }
-    return IMPRINT_OK;
+    bool is_surveyed = (job->views & (IMPRINT_VIEWS_DIALECTS | IMPRINT_VIEWS_TRIMMED)) != 0;
+    return is_surveyed ? survey_init(&job->survey, width, height) : IMPRINT_OK;
 }
 
 /* The samples of a plane that lie in stored row y: rows *first up to *end. */
@@ -131,6 +85,9 @@ static void rows_at(const struct image_sampler *sampler, bool is_mirrored_y, uin
 bool image_job_wants_row(const struct image_job *job, uint32_t y)
 {
     const struct image_sampler *sampler = &job->sampler;
+    if (survey_wants_row(&job->survey, y)) {
+        return true;
+    }
     for (size_t flip = 0; flip < 2; flip++) {
         if (sampler->planes[2 * flip] != NULL || sampler->planes[2 * flip + 1] != NULL) {
             uint32_t first;
@@ -181,6 +138,9 @@ static void gather_some(const struct image_row *row, const uint32_t *column_at, 
 void image_job_put_row(struct image_job *job, const struct image_row *row)
 {
     struct image_sampler *sampler = &job->sampler;
+    if (survey_wants_row(&job->survey, row->y)) {
+        survey_put_row(&job->survey, row);
+    }
     for (size_t plane = 0; plane < 4; plane++) {
         uint32_t first;
         uint32_t end;

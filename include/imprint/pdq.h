@@ -72,6 +72,13 @@ IMPRINT_MUST_USE IMPRINT_API enum imprint_error imprint_pdq_views(const struct i
                                                                   size_t capacity,
                                                                   size_t *out_count);
 
+/* What a report should carry. A screenshot of an app with a picture in it gives the hash of that
+ * picture and *out_is_framed: other people's screenshots of the same app are like its full frame.
+ * Anything else gives what imprint_pdq gives. The image was opened with IMPRINT_VIEWS_TRIMMED. */
+IMPRINT_MUST_USE IMPRINT_API enum imprint_error
+imprint_pdq_report(const struct imprint_image *image, struct imprint_pdq *out_pdq,
+                   bool *out_is_framed);
+
 /* "upright", "mirror", "turn90", "trim2+mirror", ...: for answers and reports. Writes at most
  * capacity bytes with a NUL; 32 are always enough. */
 IMPRINT_API void imprint_view_name(uint16_t id, char *out_name, size_t capacity);
