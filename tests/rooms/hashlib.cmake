@@ -10,6 +10,7 @@ set(IMPRINT_GOLDEN_DIR ${PROJECT_SOURCE_DIR}/../shared/data CACHE PATH
 
 imprint_unit_test(pdq imprint_static imprint_pictures m)
 imprint_unit_test(image imprint_static imprint_pictures)
+imprint_unit_test(views imprint_static imprint_pictures)
 imprint_unit_test(image_web imprint_static imprint_pictures)
 imprint_unit_test(image_threads imprint_static imprint_pictures Threads::Threads)
 # A sanitizer brings its own malloc.

@@ -13,7 +13,7 @@ target_include_directories(test_index_segments PRIVATE support ${PROJECT_SOURCE_
   ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(test_index_segments PRIVATE imprint_flags PkgConfig::CMOCKA Threads::Threads)
 add_test(NAME unit.index_segments COMMAND test_index_segments)
-set_tests_properties(unit.index_segments PROPERTIES LABELS unit TIMEOUT 300)
+set_tests_properties(unit.index_segments PROPERTIES LABELS unit TIMEOUT 900)
 foreach(target test_index test_index_segments)
   target_link_options(${target} PRIVATE
     -Wl,--wrap=calloc,--wrap=malloc,--wrap=reallocarray,--wrap=aligned_alloc,--wrap=mmap)
