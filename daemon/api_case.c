@@ -44,7 +44,11 @@ void api_post_cases(struct api_call *call)
                                 report.count, &found, &is_new);
     report_done(&report);
     if (error != IMPRINT_OK) {
-        api_fail(call, error);
+        /* All else was checked by report_read. */
+        api_fail_with(call, error,
+                      error == IMPRINT_E_PARAMETER_INVALID
+                          ? "an item is below the list's quality_floor: lower that, or leave it out"
+                          : NULL);
         return;
     }
     json_t *json = case_to_json(call->api, &found);

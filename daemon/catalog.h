@@ -81,7 +81,8 @@ struct catalog_matches {
     uint64_t seq;      /* of the list that was searched */
 };
 
-/* Searches all active lists, or those named in lists (comma separated; unknown names are
+/* Searches for the first view and for those of quality 50 or more, in all active lists, or those
+ * named in lists (comma separated; unknown names are
  * IMPRINT_E_LIST_NOT_FOUND). Hits in shadow lists are counted (catalog_list_stats), not answered.
  * Benign lists are not searched. */
 IMPRINT_MUST_USE enum imprint_error catalog_match(struct catalog *catalog,

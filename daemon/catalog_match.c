@@ -211,6 +211,22 @@ static enum imprint_error answer(const struct catalog_table *table,
     return IMPRINT_OK;
 }
 
+/* Leaves out views too flat to tell one picture from another, such as a rectangle of sky; the first
+ * one, which is the picture as it came, is searched all the same. */
+static size_t choose_views(const struct imprint_view *views, size_t count,
+                           struct imprint_view out_views[IMPRINT_VIEWS_MAX],
+                           struct imprint_hash out_hashes[IMPRINT_VIEWS_MAX])
+{
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || views[i].quality >= IMPRINT_QUALITY_FLOOR) {
+            out_views[chosen] = views[i];
+            out_hashes[chosen++] = views[i].hash;
+        }
+    }
+    return chosen;
+}
+
 enum imprint_error catalog_match(struct catalog *catalog, const struct imprint_view *views,
                                  size_t count, const char *lists,
                                  struct catalog_matches *out_matches)
@@ -222,10 +238,9 @@ enum imprint_error catalog_match(struct catalog *catalog, const struct imprint_v
     if (count == 0 || count > IMPRINT_VIEWS_MAX) {
         return IMPRINT_E_PARAMETER_INVALID;
     }
+    struct imprint_view searched[IMPRINT_VIEWS_MAX];
     struct imprint_hash hashes[IMPRINT_VIEWS_MAX];
-    for (size_t i = 0; i < count; i++) {
-        hashes[i] = views[i].hash;
-    }
+    count = choose_views(views, count, searched, hashes);
     struct catalog_matches matches = {.seq = atomic_load(&catalog->seq)};
     struct index_hits hits = {0};
     uint8_t *chosen = NULL;
@@ -241,7 +256,7 @@ enum imprint_error catalog_match(struct catalog *catalog, const struct imprint_v
         error = index_search(catalog->index, &query, &hits);
     }
     if (error == IMPRINT_OK) {
-        error = answer(table, views, &hits, hits_reduce(catalog, table, &hits), &matches);
+        error = answer(table, searched, &hits, hits_reduce(catalog, table, &hits), &matches);
     }
     catalog_table_release(catalog, table);
     index_hits_done(&hits);

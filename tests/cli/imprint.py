@@ -114,6 +114,30 @@ class Report(Companion):
         self.assertEqual(status.st_size % 4096, 0)
         self.assertIn(report["case"]["day"], {time.strftime("%Y-%m-%d", time.gmtime(time.time() - late)) for late in (0, 60)})
 
+    def test_of_a_screenshot_it_holds_the_picture_in_it(self):
+        for seed in (1, 2):
+            for edit in ("plain", "screenshot: feed"):
+                subprocess.run([support.build_dir() / "tests" / "edit_file", str(seed), edit, self.folder / f"{edit}{seed}.jpg"],
+                               check=True)
+        hashes = {name: int(self.run_program("hash", name).stdout.split()[0], 16) for name in
+                  ("plain1.jpg", "plain2.jpg", "screenshot: feed1.jpg")}
+        report, _, _ = self.make("screenshot: feed1.jpg")
+        reported = int(report["items"][0]["hash"], 16)
+        distance = {name: (reported ^ value).bit_count() for name, value in hashes.items()}
+        self.assertLessEqual(distance["plain1.jpg"], 31)
+        self.assertGreater(distance["plain2.jpg"], 63)
+        self.assertGreater(distance["screenshot: feed1.jpg"], 31)
+
+    def test_half_a_picture_is_hashed_with_a_word_but_not_reported(self):
+        subprocess.run([support.build_dir() / "tests" / "edit_file", "1", "plain", self.folder / "whole.jpg"], check=True)
+        whole = (self.folder / "whole.jpg").read_bytes()
+        self.put("half.jpg", whole[:len(whole) // 2])
+        result = self.run_program("hash", "--json", "half.jpg")
+        self.assertTrue(json.loads(result.stdout)["truncated"])
+        self.assertIn(b"ends early", result.stderr)
+        self.run_program("report", *YES, "half.jpg", status=ERROR)
+        self.assertNotIn("report.json", self.names())
+
     def test_the_schema_refuses_what_it_should(self):
         self.put("a.png", pictures.rich(1))
         report, _, _ = self.make("a.png")

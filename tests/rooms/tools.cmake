@@ -43,3 +43,7 @@ foreach(story exchange fetch)
     ${CMAKE_CURRENT_SOURCE_DIR}/system/${story}.py ${PROJECT_BINARY_DIR})
   set_tests_properties(system.${story} PROPERTIES LABELS system TIMEOUT 600)
 endforeach()
+
+# Pictures in other people's frames, for the companion's tests.
+add_executable(edit_file support/edit_file.c)
+target_link_libraries(edit_file PRIVATE imprint_pictures)

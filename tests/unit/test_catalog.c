@@ -472,9 +472,9 @@ static void an_entry_is_answered_once_with_its_nearest_view(void **state)
     struct imprint_hash hash = random_hash();
     uint64_t first = add(catalog, "l", hash);
     uint64_t second = add(catalog, "l", near(hash, 12));
-    const struct imprint_view views[3] = {{.id = 10, .hash = near(hash, 9)},
-                                          {.id = 11, .hash = near(hash, 2)},
-                                          {.id = 12, .hash = near(hash, 20)}};
+    const struct imprint_view views[3] = {{.id = 10, .quality = 90, .hash = near(hash, 9)},
+                                          {.id = 11, .quality = 90, .hash = near(hash, 2)},
+                                          {.id = 12, .quality = 90, .hash = near(hash, 20)}};
     struct catalog_matches matches = {0};
     assert_int_equal(catalog_match(catalog, views, 3, NULL, &matches), IMPRINT_OK);
     assert_int_equal(matches.count, 2);
@@ -486,6 +486,31 @@ static void an_entry_is_answered_once_with_its_nearest_view(void **state)
     assert_int_equal(matches.items[1].view, 10);
     catalog_matches_done(&matches);
     assert_int_equal(catalog_match(catalog, views, 0, NULL, &matches), IMPRINT_E_PARAMETER_INVALID);
+    catalog_close(catalog);
+}
+
+static void a_flat_view_is_searched_only_as_the_first(void **state)
+{
+    struct catalog *catalog = open_catalog(*state, NULL);
+    make_list(catalog, "l");
+    const struct imprint_hash hash = random_hash();
+    add(catalog, "l", hash);
+    const struct imprint_view other = {.id = 1, .quality = 100, .hash = random_hash()};
+    const struct imprint_view flat = {.id = 2, .quality = 49, .hash = hash};
+    const struct imprint_view rich = {.id = 3, .quality = 50, .hash = hash};
+    const struct {
+        struct imprint_view views[2];
+        size_t expected;
+    } cases[] = {{{other, flat}, 0}, {{other, rich}, 1}, {{flat, other}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct catalog_matches matches = {0};
+        assert_int_equal(catalog_match(catalog, cases[i].views, 2, NULL, &matches), IMPRINT_OK);
+        assert_int_equal(matches.count, cases[i].expected);
+        if (matches.count == 1) {
+            assert_int_equal(matches.items[0].view, i == 1 ? 3 : 2);
+        }
+        catalog_matches_done(&matches);
+    }
     catalog_close(catalog);
 }
 
@@ -727,6 +752,7 @@ int main(void)
         scratch_test(a_change_of_a_list_counts_from_the_next_query),
         scratch_test(only_the_named_lists_are_searched),
         scratch_test(an_entry_is_answered_once_with_its_nearest_view),
+        scratch_test(a_flat_view_is_searched_only_as_the_first),
         scratch_test(parameters_out_of_range_change_nothing),
         scratch_test(entries_are_matched_from_enabling_to_expiry),
         scratch_test(a_failed_allocation_changes_nothing),

@@ -57,6 +57,7 @@ static void hash_print_json(const struct hash_task *task, const char *path,
         strbuf_addf(&line, ",\"quality\":%u,\"format\":\"%s\",\"width\":%u,\"height\":%u",
                     picture->pdq.quality, imprint_format_name(picture->info.format),
                     picture->info.width, picture->info.height);
+        strbuf_addf(&line, ",\"truncated\":%s", picture->info.is_truncated ? "true" : "false");
         if (task->options.views != IMPRINT_VIEWS_UPRIGHT) {
             hash_add_views_json(&line, picture);
         }
@@ -104,6 +105,9 @@ static enum exit_status hash_one(const struct hash_task *task, const struct path
     if (error != IMPRINT_OK) {
         command_complain_file(task->call, path, problem);
         return exit_status_of(error);
+    }
+    if (picture.info.is_truncated) {
+        command_complain_file(task->call, path, "ends early; hashed as far as it goes");
     }
     if (!picture.pdq.is_hashable) {
         command_complain_file(task->call, path, "too small or too plain to be told from others");

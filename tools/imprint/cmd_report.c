@@ -136,9 +136,8 @@ static void report_say_broken(const struct report_task *task, size_t number, con
 static enum imprint_error report_take(struct report_task *task, const struct path *path,
                                       size_t number)
 {
-    const struct imprint_image_options options = {0};
     struct picture picture;
-    const enum imprint_error error = picture_hash(path->name, &options, &picture);
+    const enum imprint_error error = picture_hash_for_report(path->name, &picture);
     if (paths_is_no_matter(path, error)) {
         return IMPRINT_OK;
     }
