@@ -74,7 +74,7 @@ static void apply_note_add(char *note, size_t capacity, const char *before, cons
     if (text_len == 0 || len + before_len + text_len >= capacity) {
         return;
     }
-    memcpy(note + len, before, before_len);
+    memcpy(note + len, before, before_len + 1);
     len += before_len;
     for (size_t i = 0; i <= text_len; i++) {
         const unsigned char c = (unsigned char)text[i];
