@@ -2,7 +2,7 @@
 """imprintctl import and export against a real imprintd: each format arrives, nothing changes on a broken file, importing
 twice changes nothing, what was exported imports as the same list, and a million lines take less than 64 MiB.
 
-usage: exchange.py BUILD_DIR
+usage: exchange.py BUILD_DIR [million]
 """
 import json
 import os
@@ -122,8 +122,10 @@ def withdrawn_hashes_leave(place):
 
     place.list_("feed", "other")
     place.import_("-", "other", text=f"{A}\n")
-    place.import_("-", "feed", text=page((A, "Active", {"1": "Active"}), (B, "Active", {}), (C, "Active", {}),
-                                         (C, "Withdrawn", {}), (D, "Withdrawn", {}), (D, "Active", {})))
+    summary = place.import_("-", "feed", text=page((A, "Active", {"1": "Active"}), (B, "Active", {}), (C, "Active", {}),
+                                                   (C, "Withdrawn", {}), (D, "Withdrawn", {}), (D, "Active", {})))
+    # What is withdrawn further down is not added even for a moment.
+    assert (summary["added"], summary["removed"], summary["duplicate"]) == (3, 0, 3), summary
     assert place.hashes("feed") == sorted([A, B, D])
     summary = place.import_("-", "feed", text=page((A, "Withdrawn", {"1": "Withdrawn", "2": "Deleted"}),
                                                    (B, "Withdrawn", {"1": "Withdrawn", "2": "Active"}),

@@ -202,6 +202,7 @@ static void what_is_no_list_is_said_to_be_none(void **state)
         {"stopncii", "{\"a\":[}", "a bracket is closed that was not opened"},
         {"stopncii", "{\"hashRecords\":[{}]:[1]}", "not JSON"},
         {"stopncii", "{\"hashRecords\":[{\"signalType\":1}]} x", "does not begin here"},
+        {"stopncii", "{\"hashRecords\":[]} {\"hashRecords\":[", "ends within a JSON document"},
         {"vics", "{\"value\":[{\"\\u004dedia\":[{}]}]}", "media were not recognised"},
         {"ncmec", "<status/>", "not a queryResult"},
         {"ncmec", "<queryResult></images>", "not XML, or not all of it"},
