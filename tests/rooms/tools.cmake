@@ -15,11 +15,12 @@ endif()
 add_library(exchange_dump STATIC support/exchange_dump.c)
 target_include_directories(exchange_dump PUBLIC support)
 target_link_libraries(exchange_dump PUBLIC imprint_exchange)
-foreach(direction read write)
+foreach(direction read write failures)
   imprint_unit_test(exchange_${direction} exchange_dump)
   target_compile_definitions(test_exchange_${direction} PRIVATE
     IMPRINT_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data/exchange")
 endforeach()
+target_link_options(test_exchange_failures PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc)
 imprint_fuzz_target(exchange CORPUS data/exchange LIBRARIES exchange_dump)
 
 # imprint_cli_test(NAME script label): label cli-release for what only a release build can show

@@ -243,6 +243,12 @@ static json_t *exchange_json_load(const struct exchange_json_piece *piece, json_
     return json_loadb(piece->bytes, piece->len, JSON_REJECT_DUPLICATES, error);
 }
 
+/* jansson says nothing at all where a value could not be made. */
+static bool exchange_json_lacks_memory(const json_error_t *error)
+{
+    return json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0';
+}
+
 enum imprint_error exchange_json_object(const struct exchange_json_piece *piece,
                                         struct exchange_record *out_record, json_t **out_object)
 {
@@ -259,7 +265,7 @@ enum imprint_error exchange_json_object(const struct exchange_json_piece *piece,
     if (*out_object != NULL) {
         return IMPRINT_OK;
     }
-    if (json_error_code(&error) == json_error_out_of_memory) {
+    if (exchange_json_lacks_memory(&error)) {
         return IMPRINT_E_NOMEM;
     }
     exchange_record_judge(out_record, EXCHANGE_INVALID, EXCHANGE_REASON_SYNTAX, "", 0);
@@ -276,7 +282,7 @@ enum imprint_error exchange_json_document(struct exchange_reader *reader,
     }
     json_error_t error;
     json_t *object = exchange_json_load(piece, &error);
-    if (object == NULL && json_error_code(&error) == json_error_out_of_memory) {
+    if (object == NULL && exchange_json_lacks_memory(&error)) {
         return IMPRINT_E_NOMEM;
     }
     if (object == NULL) {
