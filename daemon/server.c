@@ -215,7 +215,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
 
 /* --- Start and end ---------------------------------------------------------------------------- */
 
-static void on_log(void *cls, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format,
+                                                         va_list arguments)
 {
     (void)cls;
     char line[256];

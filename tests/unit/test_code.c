@@ -146,8 +146,8 @@ static void what_is_no_code_is_refused_and_changes_nothing(void **state)
         "0000-0000-0000-0000-0000-0000-000*",
         "8000-0000-0000-0000-0000-0000-0000",
         "0000-0000-0000-0000-0000-0000-00ZZ",
-        "\xc3\xa9"
-        "000-0000-0000-0000-0000-0000-0000",
+        ("\xc3\xa9"
+         "000-0000-0000-0000-0000-0000-0000"),
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct code_root root;

@@ -108,8 +108,8 @@ static void other_forms_are_refused(void **state)
         "--b\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Disposition: form-data;\r\n name=a\r\n\r\nx\r\n--b--",
-        "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b"
-        "\r\n\r\nx\r\n--b--",
+        ("--b\r\nContent-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b"
+         "\r\n\r\nx\r\n--b--"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (read_form("multipart/form-data; boundary=b", bad[i], strlen(bad[i])) !=

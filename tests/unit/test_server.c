@@ -280,8 +280,8 @@ static void ambiguous_lengths_are_refused_and_the_connection_ends(void **state)
     const char *const requests[] = {
         "POST /x HTTP/1.1\r\nHost: l\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
         "POST /x HTTP/1.1\r\nHost: l\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
-        "POST /x HTTP/1.1\r\nHost: l\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n0\r\n\r\n",
+        ("POST /x HTTP/1.1\r\nHost: l\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "3\r\nabc\r\n0\r\n\r\n"),
         "POST /x HTTP/1.1\r\nHost: l\r\nTransfer-Encoding: gzip\r\n\r\nabc",
         "POST /x HTTP/1.1\r\nHost: l\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: l\r\nContent-Length: -1\r\n\r\n",
