@@ -7,10 +7,20 @@
 #ifndef FUZZ_FUZZ_H
 #define FUZZ_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* Returns 0. data may be NULL when len is 0, and is the caller's. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* A promise of the room under test. */
+static inline void fuzz_must(bool is_kept)
+{
+    if (!is_kept) {
+        abort();
+    }
+}
 
 #endif
