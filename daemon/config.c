@@ -140,7 +140,8 @@ static void describe_allowed(const struct config_key *key, char *out_text, size_
 {
     switch (key->type) {
     case CONFIG_TYPE_TEXT:
-        (void)snprintf(out_text, size, "at most %d bytes of text", CONFIG_TEXT_BYTES - 1);
+        (void)snprintf(out_text, size, "at most %d bytes of text without control characters",
+                       CONFIG_TEXT_BYTES - 1);
         return;
     case CONFIG_TYPE_MODE:
         (void)snprintf(out_text, size, "an octal file mode of at most 0777");
@@ -211,12 +212,23 @@ static bool parse_choice(const struct config_key *key, const char *value, uint64
     return false;
 }
 
+/* A line break in --set would not survive being printed as a file. */
+static bool is_printable(const char *value)
+{
+    for (const char *at = value; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_value(struct config *config, const struct config_key *key, const char *value)
 {
     uint64_t number = 0;
     switch (key->type) {
     case CONFIG_TYPE_TEXT:
-        if (strlen(value) >= CONFIG_TEXT_BYTES) {
+        if (strlen(value) >= CONFIG_TEXT_BYTES || !is_printable(value)) {
             return false;
         }
         (void)snprintf(text_of(config, key), CONFIG_TEXT_BYTES, "%s", value);

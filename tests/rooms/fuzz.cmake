@@ -1,4 +1,5 @@
 # What reads bytes of others, besides the pure rooms that have their target beside their test.
 
 imprint_fuzz_target(wire LIBRARIES imprintd_core imprint_static)
+imprint_fuzz_target(config LIBRARIES imprintd_core imprint_static)
 imprint_fuzz_target(code LIBRARIES imprint_tools imprintd_core imprint_static)

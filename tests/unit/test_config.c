@@ -90,6 +90,8 @@ static void values_of_the_wrong_kind_are_refused_with_what_is_allowed(void **sta
         {"query_socket_mode=1777", "octal"},
         {"log_level=loud", "error, warning, notice, info, debug"},
         {"distance=", "exact, coarse, hidden"},
+        {"data_dir=/a\nworkers = 1", "control characters"},
+        {"data_dir=/a\x7f", "control characters"},
         {"colour=red", "no such key"},
         {"colour", "not key=value"},
         {"=red", "not key=value"},
