@@ -160,6 +160,26 @@ static bool read_content(struct cursor *cursor, const char *mark, struct multipa
     return true;
 }
 
+/* All parts up to the mark that ends the form, behind which only a line break may stand. */
+static bool read_parts(struct cursor *cursor, const char *mark,
+                       struct multipart_part parts[MULTIPART_PARTS_MAX], size_t *out_count)
+{
+    size_t count = 0;
+    while (skip(cursor, mark)) {
+        if (skip(cursor, "--")) {
+            (void)skip(cursor, "\r\n");
+            *out_count = count;
+            return cursor->at == cursor->end && count > 0;
+        }
+        if (count == MULTIPART_PARTS_MAX || !skip(cursor, "\r\n") ||
+            !read_head(cursor, &parts[count]) || !read_content(cursor, mark, &parts[count])) {
+            return false;
+        }
+        count++;
+    }
+    return false;
+}
+
 enum imprint_error multipart_read(const char *content_type, const void *body, size_t len,
                                   struct multipart_part out_parts[MULTIPART_PARTS_MAX],
                                   size_t *out_count)
@@ -172,22 +192,12 @@ enum imprint_error multipart_read(const char *content_type, const void *body, si
         return IMPRINT_E_BAD_REQUEST;
     }
     struct cursor cursor = {body, (const char *)body + len};
+    struct multipart_part parts[MULTIPART_PARTS_MAX] = {0};
     size_t count = 0;
-    while (skip(&cursor, mark)) {
-        if (skip(&cursor, "--")) {
-            (void)skip(&cursor, "\r\n");
-            *out_count = count;
-            return cursor.at == cursor.end && count > 0 ? IMPRINT_OK : IMPRINT_E_BAD_REQUEST;
-        }
-        if (count == MULTIPART_PARTS_MAX || !skip(&cursor, "\r\n")) {
-            return IMPRINT_E_BAD_REQUEST;
-        }
-        out_parts[count] = (struct multipart_part){0};
-        if (!read_head(&cursor, &out_parts[count]) ||
-            !read_content(&cursor, mark, &out_parts[count])) {
-            return IMPRINT_E_BAD_REQUEST;
-        }
-        count++;
+    if (!read_parts(&cursor, mark, parts, &count)) {
+        return IMPRINT_E_BAD_REQUEST;
     }
-    return IMPRINT_E_BAD_REQUEST;
+    memcpy(out_parts, parts, count * sizeof parts[0]);
+    *out_count = count;
+    return IMPRINT_OK;
 }

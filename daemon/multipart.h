@@ -5,7 +5,8 @@
  * Ownership: parts point into the body.
  * Threads:   any; no state.
  * Errors:    IMPRINT_E_MEDIA_TYPE when the content type is not multipart/form-data with a boundary,
- *            IMPRINT_E_BAD_REQUEST when the body is not of that form.
+ *            IMPRINT_E_BAD_REQUEST when the body is not of that form. Outputs are written on
+ *            success only.
  */
 #ifndef DAEMON_MULTIPART_H
 #define DAEMON_MULTIPART_H
