@@ -482,13 +482,14 @@ static void axis_mirror(struct pdq_axis *axis, uint32_t size)
     }
 }
 
-static void transpose_cells(float (*cells)[CELLS])
+/* Exchanging the picture's axes exchanges those of its bands. */
+static void transpose_bands(float bands[BANDS * BANDS])
 {
-    for (uint32_t i = 0; i < CELLS; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            float value = cells[i][j];
-            cells[i][j] = cells[j][i];
-            cells[j][i] = value;
+    for (size_t i = 0; i < BANDS; i++) {
+        for (size_t j = 0; j < i; j++) {
+            float value = bands[i * BANDS + j];
+            bands[i * BANDS + j] = bands[j * BANDS + i];
+            bands[j * BANDS + i] = value;
         }
     }
 }
@@ -504,9 +505,13 @@ void pdq_kernel_hash_turned(struct pdq_kernel *kernel, const float *luma, size_t
     }
     for (size_t i = 0; i < 4; i++) {
         fill_cells(kernel, luma, stride);
-        (void)hash_cells(kernel, &out_pdqs[turns[i][0]]);
-        transpose_cells(kernel->cells);
-        (void)hash_cells(kernel, &out_pdqs[turns[i][1]]);
+        struct imprint_pdq *pdq = &out_pdqs[turns[i][0]];
+        (void)hash_cells(kernel, pdq);
+        out_pdqs[turns[i][1]] = *pdq;
+        if (pdq->is_hashable) {
+            transpose_bands(kernel->bands);
+            (void)bits_of(kernel->bands, &out_pdqs[turns[i][1]].hash);
+        }
         if (i % 2 == 0) {
             axis_mirror(&kernel->x, kernel->width);
         } else {
