@@ -12,7 +12,8 @@ enum imprint_error store_decode_audit(const struct store_view *view,
     const uint8_t *v = view->value;
     if (view->key_len != 8 || view->value_len < AUDIT_FIXED_BYTES + RECORD_CHAIN_BYTES ||
         v[0] != STORE_RECORD_VERSION ||
-        view->value_len != AUDIT_FIXED_BYTES + (size_t)v[2] + RECORD_CHAIN_BYTES) {
+        view->value_len != AUDIT_FIXED_BYTES + (size_t)v[2] + RECORD_CHAIN_BYTES || v[3] != 0 ||
+        store_get_le(v + 20, 4) != 0 || memchr(v + AUDIT_FIXED_BYTES, '\0', v[2]) != NULL) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     out_record->seq = store_get_be(view->key, 8);
@@ -52,25 +53,30 @@ enum imprint_error store_audit_link(const struct store_view *view,
                                                                          : IMPRINT_E_STORE_DAMAGED;
 }
 
-enum imprint_error store_audit_append(struct store_txn *txn, struct record_audit *record)
+void store_encode_audit(const struct record_audit *record, struct store_row *row)
 {
     size_t reason_len = strnlen(record->reason, LIMIT_REASON_BYTES_MAX);
+    store_row_init(row, STORE_DB_AUDIT);
+    store_row_key_number(row, record->seq, 8);
+    store_row_number(row, STORE_RECORD_VERSION, 1);
+    store_row_number(row, (uint64_t)record->verb, 1);
+    store_row_number(row, reason_len, 1);
+    store_row_number(row, 0, 1);
+    store_row_number(row, record->uid, 4);
+    store_row_number(row, (uint64_t)record->time, 8);
+    store_row_number(row, record->list, 4);
+    store_row_number(row, 0, 4);
+    store_row_number(row, record->entry, 8);
+    store_row_number(row, record->count, 8);
+    store_row_bytes(row, record->case_id.bytes, sizeof record->case_id.bytes);
+    store_row_bytes(row, record->reason, reason_len);
+}
+
+enum imprint_error store_audit_append(struct store_txn *txn, struct record_audit *record)
+{
     record->seq = ++txn->state.seq;
     struct store_row row;
-    store_row_init(&row, STORE_DB_AUDIT);
-    store_row_key_number(&row, record->seq, 8);
-    store_row_number(&row, STORE_RECORD_VERSION, 1);
-    store_row_number(&row, (uint64_t)record->verb, 1);
-    store_row_number(&row, reason_len, 1);
-    store_row_number(&row, 0, 1);
-    store_row_number(&row, record->uid, 4);
-    store_row_number(&row, (uint64_t)record->time, 8);
-    store_row_number(&row, record->list, 4);
-    store_row_number(&row, 0, 4);
-    store_row_number(&row, record->entry, 8);
-    store_row_number(&row, record->count, 8);
-    store_row_bytes(&row, record->case_id.bytes, sizeof record->case_id.bytes);
-    store_row_bytes(&row, record->reason, reason_len);
+    store_encode_audit(record, &row);
     uint8_t chain[RECORD_CHAIN_BYTES];
     memcpy(chain, txn->state.chain, sizeof chain);
     chain_step(chain, row.bytes + 1, row.bytes + 1 + row.key_len, row.value_len);
@@ -157,11 +163,13 @@ enum imprint_error store_audit_verify(struct store_txn *txn, uint64_t *out_count
     return error;
 }
 
-static enum imprint_error decode_change(const struct store_view *view,
-                                        struct record_change *out_change)
+enum imprint_error store_decode_change(const struct store_view *view,
+                                       struct record_change *out_change)
 {
     const uint8_t *v = view->value;
-    if (view->key_len != 8 || view->value_len != CHANGE_BYTES || v[0] != STORE_RECORD_VERSION) {
+    if (view->key_len != 8 || view->value_len != CHANGE_BYTES || v[0] != STORE_RECORD_VERSION ||
+        v[1] < RECORD_CHANGE_PUT || v[1] > RECORD_CHANGE_LIST_REMOVED ||
+        store_get_le(v + 2, 2) != 0) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     out_change->seq = store_get_be(view->key, 8);
@@ -171,15 +179,20 @@ static enum imprint_error decode_change(const struct store_view *view,
     return IMPRINT_OK;
 }
 
+void store_encode_change(const struct record_change *change, struct store_row *row)
+{
+    seq_row(row, STORE_DB_CHANGES, change->seq);
+    store_row_number(row, STORE_RECORD_VERSION, 1);
+    store_row_number(row, (uint64_t)change->kind, 1);
+    store_row_number(row, 0, 2);
+    store_row_number(row, change->list, 4);
+    store_row_number(row, change->entry, 8);
+}
+
 enum imprint_error store_change_put(struct store_txn *txn, const struct record_change *change)
 {
     struct store_row row;
-    seq_row(&row, STORE_DB_CHANGES, change->seq);
-    store_row_number(&row, STORE_RECORD_VERSION, 1);
-    store_row_number(&row, (uint64_t)change->kind, 1);
-    store_row_number(&row, 0, 2);
-    store_row_number(&row, change->list, 4);
-    store_row_number(&row, change->entry, 8);
+    store_encode_change(change, &row);
     return store_row_put(txn, &row);
 }
 
@@ -211,7 +224,7 @@ enum imprint_error store_changes(struct store_txn *txn, uint64_t after,
         bool is_end;
         error = store_cursor_next(&cursor, &start, &view, &is_end);
         if (error == IMPRINT_OK && !is_end) {
-            error = decode_change(&view, &out_changes[count]);
+            error = store_decode_change(&view, &out_changes[count]);
         }
         if (error != IMPRINT_OK || is_end) {
             break;

@@ -6,7 +6,8 @@
 enum imprint_error store_decode_case(const struct store_view *view, struct record_case *out_case)
 {
     const uint8_t *v = view->value;
-    if (view->key_len != 16 || view->value_len != CASE_BYTES || v[0] != STORE_RECORD_VERSION) {
+    if (view->key_len != 16 || view->value_len != CASE_BYTES || v[0] != STORE_RECORD_VERSION ||
+        v[1] < RECORD_CASE_ACTIVE || v[1] > RECORD_CASE_WITHDRAWN || store_get_le(v + 2, 2) != 0) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     memcpy(out_case->id.bytes, view->key, 16);
@@ -38,21 +39,26 @@ enum imprint_error store_case_get(struct store_txn *txn, const struct record_cas
     return error != IMPRINT_OK ? error : store_decode_case(&view, out_case);
 }
 
+void store_encode_case(const struct record_case *record, struct store_row *row)
+{
+    case_row(row, &record->id);
+    store_row_number(row, STORE_RECORD_VERSION, 1);
+    store_row_number(row, (uint64_t)record->state, 1);
+    store_row_number(row, 0, 2);
+    store_row_number(row, record->list, 4);
+    store_row_number(row, record->actor, 4);
+    store_row_number(row, record->items, 4);
+    store_row_number(row, (uint64_t)record->accepted, 8);
+    store_row_number(row, (uint64_t)record->withdrawn, 8);
+    store_row_bytes(row, record->status_verifier, 32);
+    store_row_bytes(row, record->withdraw_verifier, 32);
+    store_row_bytes(row, record->append_verifier, 32);
+}
+
 enum imprint_error store_case_put(struct store_txn *txn, const struct record_case *record)
 {
     struct store_row row;
-    case_row(&row, &record->id);
-    store_row_number(&row, STORE_RECORD_VERSION, 1);
-    store_row_number(&row, (uint64_t)record->state, 1);
-    store_row_number(&row, 0, 2);
-    store_row_number(&row, record->list, 4);
-    store_row_number(&row, record->actor, 4);
-    store_row_number(&row, record->items, 4);
-    store_row_number(&row, (uint64_t)record->accepted, 8);
-    store_row_number(&row, (uint64_t)record->withdrawn, 8);
-    store_row_bytes(&row, record->status_verifier, 32);
-    store_row_bytes(&row, record->withdraw_verifier, 32);
-    store_row_bytes(&row, record->append_verifier, 32);
+    store_encode_case(record, &row);
     return store_row_put(txn, &row);
 }
 

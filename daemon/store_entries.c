@@ -1,17 +1,29 @@
 /* Entries: by id, by hash and list, and by the times at which their state changes. */
 #include <assert.h>
 
+#include "imprint/pdq.h"
+
 #include "store_internal.h"
 
 #define ENTRY_FIXED_BYTES 80
 #define ENTRY_FLAG_DIRECT 1u
 #define ENTRY_ID_MAX      (((uint64_t)1 << 53) - 1)
 
+/* Of a row that is long enough: nothing but what is written below. */
+static bool is_sound(const struct store_view *view)
+{
+    const uint8_t *v = view->value;
+    uint64_t id = store_get_be(view->key, 8);
+    return id > 0 && id <= ENTRY_ID_MAX && v[1] <= ENTRY_FLAG_DIRECT &&
+           (v[2] <= IMPRINT_QUALITY_MAX || v[2] == RECORD_QUALITY_UNKNOWN) &&
+           store_get_le(v + 4, 4) != 0 && memchr(v + ENTRY_FIXED_BYTES, '\0', v[3]) == NULL;
+}
+
 enum imprint_error store_decode_entry(const struct store_view *view, struct store_entry *out_entry)
 {
     const uint8_t *v = view->value;
     if (view->key_len != 8 || view->value_len < ENTRY_FIXED_BYTES || v[0] != STORE_RECORD_VERSION ||
-        view->value_len != ENTRY_FIXED_BYTES + (size_t)v[3]) {
+        view->value_len != ENTRY_FIXED_BYTES + (size_t)v[3] || !is_sound(view)) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     struct record_entry *record = &out_entry->record;
@@ -32,26 +44,31 @@ enum imprint_error store_decode_entry(const struct store_view *view, struct stor
     return IMPRINT_OK;
 }
 
-static enum imprint_error entry_write(struct store_txn *txn, const struct store_entry *entry)
+void store_encode_entry(const struct store_entry *entry, struct store_row *row)
 {
     const struct record_entry *record = &entry->record;
     size_t note_len = strnlen(record->note, LIMIT_NOTE_BYTES_MAX);
+    store_row_init(row, STORE_DB_ENTRIES);
+    store_row_key_number(row, record->id, 8);
+    store_row_number(row, STORE_RECORD_VERSION, 1);
+    store_row_number(row, entry->is_direct ? ENTRY_FLAG_DIRECT : 0, 1);
+    store_row_number(row, record->quality, 1);
+    store_row_number(row, note_len, 1);
+    store_row_number(row, record->list, 4);
+    store_row_number(row, record->actor, 4);
+    store_row_number(row, entry->cases, 4);
+    store_row_number(row, (uint64_t)record->added, 8);
+    store_row_number(row, (uint64_t)record->disabled_until, 8);
+    store_row_number(row, (uint64_t)record->expires, 8);
+    store_row_number(row, record->seq, 8);
+    store_row_bytes(row, record->hash.bytes, IMPRINT_HASH_BYTES);
+    store_row_bytes(row, record->note, note_len);
+}
+
+static enum imprint_error entry_write(struct store_txn *txn, const struct store_entry *entry)
+{
     struct store_row row;
-    store_row_init(&row, STORE_DB_ENTRIES);
-    store_row_key_number(&row, record->id, 8);
-    store_row_number(&row, STORE_RECORD_VERSION, 1);
-    store_row_number(&row, entry->is_direct ? ENTRY_FLAG_DIRECT : 0, 1);
-    store_row_number(&row, record->quality, 1);
-    store_row_number(&row, note_len, 1);
-    store_row_number(&row, record->list, 4);
-    store_row_number(&row, record->actor, 4);
-    store_row_number(&row, entry->cases, 4);
-    store_row_number(&row, (uint64_t)record->added, 8);
-    store_row_number(&row, (uint64_t)record->disabled_until, 8);
-    store_row_number(&row, (uint64_t)record->expires, 8);
-    store_row_number(&row, record->seq, 8);
-    store_row_bytes(&row, record->hash.bytes, IMPRINT_HASH_BYTES);
-    store_row_bytes(&row, record->note, note_len);
+    store_encode_entry(entry, &row);
     return store_row_put(txn, &row);
 }
 

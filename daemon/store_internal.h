@@ -182,6 +182,15 @@ enum imprint_error store_decode_entry(const struct store_view *view, struct stor
 enum imprint_error store_decode_case(const struct store_view *view, struct record_case *out_case);
 enum imprint_error store_decode_audit(const struct store_view *view,
                                       struct record_audit *out_record);
+enum imprint_error store_decode_change(const struct store_view *view,
+                                       struct record_change *out_change);
+/* The row of a record, without its checksum; of an audit record without its chain. What a decoder
+ * takes is encoded as the same bytes. */
+void store_encode_list(const struct record_list *list, struct store_row *out_row);
+void store_encode_entry(const struct store_entry *entry, struct store_row *out_row);
+void store_encode_case(const struct record_case *record, struct store_row *out_row);
+void store_encode_audit(const struct record_audit *record, struct store_row *out_row);
+void store_encode_change(const struct record_change *change, struct store_row *out_row);
 enum imprint_error store_list_count(struct store_txn *txn, uint32_t list, int64_t delta);
 enum imprint_error store_change_put(struct store_txn *txn, const struct record_change *change);
 enum imprint_error store_change_delete(struct store_txn *txn, uint64_t seq);

@@ -1,4 +1,6 @@
 /* Lists: the record by id, and the id by name. */
+#include "imprint/pdq.h"
+
 #include "store_internal.h"
 
 #define LIST_FIXED_BYTES 24
@@ -19,10 +21,21 @@ static bool view_text(const struct store_view *view, size_t *at, char *out_text,
     if (len >= capacity || len > view->value_len - *at - 1) {
         return false;
     }
+    if (memchr(view->value + *at + 1, '\0', len) != NULL) {
+        return false;
+    }
     memcpy(out_text, view->value + *at + 1, len);
     out_text[len] = '\0';
     *at += 1 + len;
     return true;
+}
+
+static bool is_sound(const struct record_list *list)
+{
+    return list->id != 0 && list->name[0] != '\0' && list->state >= RECORD_LIST_ACTIVE &&
+           list->state <= RECORD_LIST_OFF && list->kind >= RECORD_LIST_BLOCK &&
+           list->kind <= RECORD_LIST_BENIGN && list->threshold <= LIMIT_THRESHOLD_MAX &&
+           list->quality_floor <= IMPRINT_QUALITY_MAX && list->expiry_days <= LIMIT_EXPIRY_DAYS_MAX;
 }
 
 enum imprint_error store_decode_list(const struct store_view *view, struct record_list *out_list)
@@ -45,30 +58,36 @@ enum imprint_error store_decode_list(const struct store_view *view, struct recor
     if (!view_text(view, &at, list.name, sizeof list.name) ||
         !view_text(view, &at, list.note, sizeof list.note) ||
         !view_text(view, &at, list.source, sizeof list.source) ||
-        !view_text(view, &at, list.action, sizeof list.action) || at != view->value_len) {
+        !view_text(view, &at, list.action, sizeof list.action) || at != view->value_len ||
+        !is_sound(&list)) {
         return IMPRINT_E_STORE_DAMAGED;
     }
     *out_list = list;
     return IMPRINT_OK;
 }
 
+void store_encode_list(const struct record_list *list, struct store_row *row)
+{
+    store_row_init(row, STORE_DB_LISTS);
+    store_row_key_number(row, list->id, 4);
+    store_row_number(row, STORE_RECORD_VERSION, 1);
+    store_row_number(row, (uint64_t)list->state, 1);
+    store_row_number(row, (uint64_t)list->kind, 1);
+    store_row_number(row, list->threshold, 1);
+    store_row_number(row, list->quality_floor, 1);
+    store_row_number(row, list->expiry_days, 3);
+    store_row_number(row, (uint64_t)list->created, 8);
+    store_row_number(row, list->entries, 8);
+    row_text(row, list->name);
+    row_text(row, list->note);
+    row_text(row, list->source);
+    row_text(row, list->action);
+}
+
 static enum imprint_error list_write(struct store_txn *txn, const struct record_list *list)
 {
     struct store_row row;
-    store_row_init(&row, STORE_DB_LISTS);
-    store_row_key_number(&row, list->id, 4);
-    store_row_number(&row, STORE_RECORD_VERSION, 1);
-    store_row_number(&row, (uint64_t)list->state, 1);
-    store_row_number(&row, (uint64_t)list->kind, 1);
-    store_row_number(&row, list->threshold, 1);
-    store_row_number(&row, list->quality_floor, 1);
-    store_row_number(&row, list->expiry_days, 3);
-    store_row_number(&row, (uint64_t)list->created, 8);
-    store_row_number(&row, list->entries, 8);
-    row_text(&row, list->name);
-    row_text(&row, list->note);
-    row_text(&row, list->source);
-    row_text(&row, list->action);
+    store_encode_list(list, &row);
     return store_row_put(txn, &row);
 }
 

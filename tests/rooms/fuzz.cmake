@@ -7,3 +7,5 @@ imprint_fuzz_target(code LIBRARIES imprint_tools imprintd_core imprint_static)
 imprint_fuzz_target(client LIBRARIES imprintctl_core)
 target_link_options(fuzz_client PRIVATE -Wl,--wrap=socket,--wrap=connect,--wrap=send,--wrap=recv
   -Wl,--wrap=poll,--wrap=close)
+
+imprint_fuzz_target(row LIBRARIES imprintd_core imprint_static)

@@ -65,7 +65,7 @@ static struct record_list list_of(const char *name)
                                .kind = RECORD_LIST_BLOCK,
                                .threshold = 31,
                                .quality_floor = 50,
-                               .expiry_days = 90000,
+                               .expiry_days = 36500,
                                .created = 1700000000,
                                .action = "block",
                                .note = "a note",
@@ -117,7 +117,7 @@ static void records_come_back_as_written_after_a_reopen(void **state)
     assert_int_equal(store_list_find(txn, "stopncii", &list_again), IMPRINT_OK);
     assert_string_equal(list_again.source, "a source");
     assert_int_equal(list_again.entries, 1);
-    assert_int_equal(list_again.expiry_days, 90000);
+    assert_int_equal(list_again.expiry_days, 36500);
     struct store_entry entry_again = {0};
     assert_int_equal(store_entry_find(txn, list.id, &hash, &entry_again), IMPRINT_OK);
     assert_memory_equal(&entry_again, &entry, sizeof entry);
