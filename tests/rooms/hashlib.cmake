@@ -26,3 +26,13 @@ if(NOT IMPRINT_SANITIZE AND NOT IMPRINT_COVERAGE AND NOT IMPRINT_FUZZ)
     ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
   set_tests_properties(system.library_installs PROPERTIES LABELS system TIMEOUT 120)
 endif()
+
+# A picture of every kind, made by the build, as the corpus of all codecs.
+add_executable(make_image_corpus fuzz/make_image_corpus.c)
+target_link_libraries(make_image_corpus PRIVATE imprint_pictures)
+set(image_corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus_image)
+add_custom_command(OUTPUT ${image_corpus}/jpeg
+  COMMAND make_image_corpus ${image_corpus} DEPENDS make_image_corpus VERBATIM)
+add_custom_target(image_corpus DEPENDS ${image_corpus}/jpeg)
+imprint_fuzz_target(image CORPUS ${image_corpus} LIBRARIES imprint_static)
+add_dependencies(fuzz_image image_corpus)
