@@ -7,13 +7,13 @@
 #include "luma.h"
 
 /* So many samples along an axis are enough for a mean; more would only cost time. */
-enum { SAMPLES_A_POINT = 2 };
+enum { SAMPLES_A_POINT = 3 };
 
 /* --- Geometry --------------------------------------------------------------------------------- */
 
 static uint32_t step_of(uint32_t picture, uint32_t points)
 {
-    uint32_t step = (picture + points) / (points * SAMPLES_A_POINT);
+    uint32_t step = picture / (points * SAMPLES_A_POINT);
     return step > 0 ? step : 1;
 }
 

@@ -316,7 +316,8 @@ static void cells_of_detail(struct cells *cells, const struct view *view)
         const uint8_t *below = row_of(view, y + 1);
         for (uint32_t x = 0; x < cells->columns; x++) {
             int sum = 0;
-            for (uint32_t i = x * CELL; i + 1 < view->width && i < (x + 1) * CELL; i++) {
+            uint32_t end = (x + 1) * CELL < view->width ? (x + 1) * CELL : view->width - 1;
+            for (uint32_t i = x * CELL; i < end; i++) {
                 sum += distance(row[i + 1], row[i]) + distance(below[i], row[i]);
             }
             cells->values[y / CELL][x] += (float)sum;
@@ -485,7 +486,8 @@ size_t trim_find(const uint8_t *luma, uint32_t width, uint32_t height,
     propose(&candidates, without_bars(&view, around_outstanding(&view, ground, 0.6F)));
     propose(&candidates, between_edges(&view, whole(&view), 0.55F));
     propose(&candidates, around_detail(&view));
-    if (is_large(&bare)) {
+    struct box full = whole(&view);
+    if (is_large(&bare) && !is_alike(&bare, &full)) {
         propose(&candidates, between_edges(&view, bare, 0.55F));
     }
     propose(&candidates, without_bars(&view, around_outstanding(&view, ground, 0.8F)));
