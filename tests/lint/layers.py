@@ -46,6 +46,8 @@ CALLS = {
     r"\bpng_[a-z_]+\(": r"hashlib/image_png[a-z_]*\.c$|tools/page/wasm/codec_png\.c$|tests/|bench/",
     r"\bWebP[A-Z]\w+\(": r"hashlib/image_webp[a-z_]*\.c$|tests/|bench/",
     r"\bDGif\w+\(": r"hashlib/image_gif[a-z_]*\.c$|tests/|bench/",
+    r"\bcurl_[a-z_]+\(": r"tools/imprintctl/web\.c$",
+    r"\bXML_[A-Z]\w+\(": r"tools/imprintctl/exchange_ncmec\.c$",
     r"\blog_(error|warning|notice|info|debug|line)\(":
         r"daemon/(log|main|server|api|catalog|pool|config)[a-z_]*\.[ch]$|tests/",
     r"\b(socket|connect|bind|listen|accept4?|getaddrinfo|socketpair)\(":

@@ -17,6 +17,7 @@ BREACHES = [
     ("include/imprint/breach.h", '#include "log.h"\n', "a public header may not include log.h"),
     ("tools/imprint/breach.c", "int f(void) { return socket(1, 1, 0); }\n", "socket("),
     ("tools/imprintctl/breach.c", '#include "catalog.h"\n', "a tool may not include the daemon's catalog.h"),
+    ("tools/imprintctl/breach.c", "int f(void) { return curl_global_init(1); }\n", "curl_global_init("),
     ("daemon/log_breach.c", "void f(char *p) { strcpy(p, p); }\n", "strcpy( is banned"),
     ("daemon/wire_breach.c", "void f(void)\n{\n" + "    ;\n" * 80 + "}\n", "a function of"),
     ("daemon/log_breach.c", "int x;\n" * 801, "801 lines"),

@@ -48,3 +48,10 @@ endforeach()
 # Pictures in other people's frames, for the companion's tests.
 add_executable(edit_file support/edit_file.c)
 target_link_libraries(edit_file PRIVATE imprint_pictures)
+
+# Does not depend on the build's flags: once is enough.
+if(NOT IMPRINT_SANITIZE)
+  add_test(NAME system.fetch_units COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_CURRENT_SOURCE_DIR}/system/fetch_units.py ${PROJECT_BINARY_DIR})
+  set_tests_properties(system.fetch_units PROPERTIES LABELS system TIMEOUT 120)
+endif()
