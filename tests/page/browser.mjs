@@ -4,7 +4,7 @@
  * IMPRINT_PAGE_PICTURES   the folder page_pictures filled
  * IMPRINT_PAGE_PACKAGES   the folder with node_modules
  * IMPRINT_PAGE_BROWSERS   "chromium", "firefox" or both, comma separated */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,18 +23,22 @@ const CHROMIUM = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first
 /* calls(context) with a browser that has a new, empty profile, and ends it. */
 export async function withBrowser(name, options, calls) {
   const profile = mkdtempSync(join(tmpdir(), 'imprint-browser-'));
+  const downloads = mkdtempSync(join(tmpdir(), 'imprint-downloads-'));
   const { args = [], prefs = {}, ...rest } = options;
   const launch = name === 'chromium'
     ? { executablePath: '/usr/bin/chromium', args: [...CHROMIUM, ...args] }
-    : { executablePath: '/usr/bin/firefox-esr', channel: 'moz-firefox', firefoxUserPrefs: prefs, colorScheme: null,
-        reducedMotion: null, contrast: null, forcedColors: null };
+    : { executablePath: '/usr/bin/firefox-esr', channel: 'moz-firefox', firefoxUserPrefs: prefs,
+      downloadsPath: downloads, colorScheme: null, reducedMotion: null, contrast: null, forcedColors: null };
   const context = await playwright[name].launchPersistentContext(profile,
     { headless: true, viewport: { width: 360, height: 740 }, ...launch, ...rest });
+  context.imprintDownloads = downloads;
   try {
     return await calls(context);
   } finally {
     await context.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    for (const folder of [profile, downloads]) {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
   }
 }
 
@@ -58,10 +62,31 @@ export async function walkToPictures({ frame }) {
   await frame.click('[data-go="choose"]');
 }
 
+/* Into the field for pictures, as the browser's own dialogue does. Firefox's remote control cannot reach the
+ * field of a sandboxed frame, so there the test makes the files inside and says that the field has changed. */
+async function giveFiles({ page, frame }, names) {
+  if (!isFirefox(page)) {
+    await frame.setInputFiles('#files', names.map((name) => join(pictures, name)));
+    return;
+  }
+  for (let at = 0; at < names.length; at += 100) {
+    const files = names.slice(at, at + 100).map((name) => [name, readFileSync(join(pictures, name)).toString('base64')]);
+    await frame.evaluate((given) => {
+      const list = new DataTransfer();
+      for (const [name, text] of given) {
+        list.items.add(new File([Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))], name));
+      }
+      document.getElementById('files').files = list.files;
+      document.getElementById('files').dispatchEvent(new Event('change'));
+    }, files);
+  }
+}
+
 /* Chooses files and waits until each is read; gives each row's class of outcome: "" or "is-bad". */
-export async function choosePictures({ frame }, names, timeout = 120000) {
+export async function choosePictures(opened, names, timeout = 120000) {
+  const { frame } = opened;
   const before = await frame.locator('#pictures li').count();
-  await frame.setInputFiles('#files', names.map((name) => join(pictures, name)));
+  await giveFiles(opened, names);
   await frame.waitForFunction((count) => {
     const bar = document.getElementById('progress');
     return document.querySelectorAll('#pictures li').length === count && bar.value === count;
@@ -85,8 +110,30 @@ export async function walkToCode({ frame }) {
 export async function walkToReport({ page, frame }, code) {
   await frame.fill('#code-last', code.slice(-4).toLowerCase());
   await frame.click('#code-form button.main');
-  const [download] = await Promise.all([page.waitForEvent('download'), frame.click('#save')]);
-  return { name: download.suggestedFilename(), text: readFileSync(await download.path(), 'utf8') };
+  return await saved(page, () => frame.click('#save'));
+}
+
+const isFirefox = (page) => page.context().browser()?.browserType().name() === 'firefox';
+
+/* { name, text } of the file that calling() makes the browser save. Firefox's remote control tells of no
+ * downloads, so there the folder is watched. */
+export async function saved(page, calling) {
+  if (!isFirefox(page)) {
+    const [download] = await Promise.all([page.waitForEvent('download'), calling()]);
+    return { name: download.suggestedFilename(), text: readFileSync(await download.path(), 'utf8') };
+  }
+  const folder = page.context().imprintDownloads;
+  await calling();
+  for (let tries = 0; tries < 200; tries++) {
+    const name = readdirSync(folder).find((file) => file.endsWith('.json'));
+    const text = name ? readFileSync(join(folder, name), 'utf8') : '';
+    if (text.endsWith('}\n')) {
+      rmSync(join(folder, name));
+      return { name, text };
+    }
+    await page.waitForTimeout(50);
+  }
+  throw new Error('nothing was saved');
 }
 
 /* [{ name, error, quality, hash }] of whole.tsv or broken.tsv */

@@ -44,9 +44,11 @@ const requests = {
   'worker import': (at) => new Worker(URL.createObjectURL(new Blob([`importScripts('${at}')`]))),
   'worker socket': (at) => new Worker(URL.createObjectURL(new Blob([`new WebSocket('${at.replace('http', 'ws')}')`]))),
   'frame in frame': (at) => { const inner = document.createElement('iframe'); inner.srcdoc = `<img src="${at}">`; document.body.append(inner); },
+  'frame of a blob': (at) => { const blob = new Blob([`<img src="${at}"><script>fetch('${at}')</script>`], { type: 'text/html' }); document.body.append(Object.assign(document.createElement('iframe'), { src: URL.createObjectURL(blob) })); },
 };
 
 const navigations = {
+  'location to a blob': (at) => { location.href = URL.createObjectURL(new Blob([`<img src="${at}"><script>location = '${at}'</script>`], { type: 'text/html' })); },
   location: (at) => { location.href = at; },
   'top location': (at) => { top.location.href = at; },
   'parent location': (at) => { parent.location = at; },

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { browsers, choosePictures, expected, openPage, walkToCode, walkToPictures, walkToReport, withBrowser }
+import { browsers, choosePictures, expected, openPage, saved, walkToCode, walkToPictures, walkToReport, withBrowser }
   from './browser.mjs';
 
 const program = process.env.IMPRINT_PROGRAM;
@@ -66,9 +66,8 @@ async function filesOfCode(opened, code) {
   await fresh.fill('#have-code', code.toLowerCase());
   await fresh.press('#have-code', 'Enter');
   for (const command of ['withdraw', 'status']) {
-    const [download] = await Promise.all([page.waitForEvent('download'), fresh.click(`#have-${command}`)]);
-    const text = readFileSync(await download.path(), 'utf8');
-    assert.match(download.suggestedFilename(), /^(withdrawal|status)\.json$/);
+    const { name, text } = await saved(page, () => fresh.click(`#have-${command}`));
+    assert.match(name, /^(withdrawal|status)\.json$/);
     assert.ok(text.includes(JSON.parse(text).key) && JSON.parse(text).key.length === 64);
     assert.equal(text, nativeKey(command, code));
   }
