@@ -163,6 +163,10 @@ static enum imprint_error find_route(const struct http_request *request, size_t 
 {
     enum imprint_error error = IMPRINT_E_ROUTE_NOT_FOUND;
     *out_route = api_routes_count;
+    /* No name has other bytes, and an answer that repeats them could not be told in JSON. */
+    if (!text_is_utf8(request->path)) {
+        return error;
+    }
     for (size_t i = 0; i < api_routes_count; i++) {
         if (!path_fits(api_routes[i].path, request->path, captures)) {
             continue;

@@ -195,7 +195,8 @@ bool api_read_hash(struct api_call *call, const char *name, struct imprint_hash 
 bool api_read_reason(struct api_call *call, struct catalog_actor *out_actor)
 {
     const char *reason = call->request->parameter(call->request, "reason");
-    if (reason != NULL && strlen(reason) > LIMIT_REASON_BYTES_MAX) {
+    /* Kept for good: one that is not UTF-8 would make its audit record impossible to show. */
+    if (reason != NULL && (strlen(reason) > LIMIT_REASON_BYTES_MAX || !text_is_utf8(reason))) {
         api_fail_with(call, IMPRINT_E_PARAMETER_INVALID, "reason");
         return false;
     }

@@ -99,6 +99,19 @@ static size_t utf8_len(const unsigned char *s)
     return is_overlong || is_outside ? 0 : len;
 }
 
+bool text_is_utf8(const char *string)
+{
+    const unsigned char *s = (const unsigned char *)string;
+    while (*s != '\0') {
+        size_t len = utf8_len(s);
+        if (len == 0) {
+            return false;
+        }
+        s += len;
+    }
+    return true;
+}
+
 static void put_escaped(struct text *text, unsigned char byte)
 {
     if (byte == '"' || byte == '\\') {

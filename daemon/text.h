@@ -27,6 +27,9 @@ struct text {
 void text_init(struct text *text, size_t bytes_max);
 void text_done(struct text *text);
 
+/* Well-formed UTF-8, as JSON needs it? */
+bool text_is_utf8(const char *string);
+
 void text_put_bytes(struct text *text, const void *bytes, size_t len);
 void text_put(struct text *text, const char *string);
 void text_put_u64(struct text *text, uint64_t value);

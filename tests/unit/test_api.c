@@ -578,6 +578,11 @@ static void list_fields_are_read_and_shown(void **state)
     memset(query + 7, 'x', 256);
     expect_error((struct ask){.query = query}, HTTP_ROLE_ADMIN, "DELETE", "/v1/lists/a", NULL,
                  IMPRINT_E_PARAMETER_INVALID);
+    /* What is not UTF-8 could be kept, but never be shown again. */
+    expect_error((struct ask){.query = "reason=a\xff"}, HTTP_ROLE_ADMIN, "DELETE", "/v1/lists/a",
+                 NULL, IMPRINT_E_PARAMETER_INVALID);
+    expect_error((struct ask){0}, HTTP_ROLE_ADMIN, "GET", "/v1/lists/a\xc3", NULL,
+                 IMPRINT_E_ROUTE_NOT_FOUND);
 }
 
 static void entry_is_added_shown_and_changed(void **state)

@@ -10,6 +10,19 @@
 
 #include "text.h"
 
+static void other_bytes_are_told_from_utf8(void **state)
+{
+    (void)state;
+    assert_true(text_is_utf8(""));
+    assert_true(text_is_utf8("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x99\x82\x7f"));
+    static const char *const wrong[] = {"\xff",      "a\xc3",        "\x80",
+                                        "\xc0\x80",  "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                        "\xe2\x82(", "\xe0\x80\x80"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(text_is_utf8(wrong[i]));
+    }
+}
+
 static void pieces_are_joined(void **state)
 {
     (void)state;
@@ -88,6 +101,7 @@ static void json_strings_are_escaped_and_well_formed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_bytes_are_told_from_utf8),
         cmocka_unit_test(pieces_are_joined),
         cmocka_unit_test(up_to_the_maximum_and_not_beyond),
         cmocka_unit_test(json_strings_are_escaped_and_well_formed),
