@@ -116,6 +116,9 @@ static void answer_json_line(struct batch *batch, const char *line, size_t len)
 
 static void answer_lines(struct batch *batch, enum input input)
 {
+    if (batch->call->request->body_len == 0) {
+        return; /* and body may be NULL */
+    }
     const char *at = (const char *)batch->call->request->body;
     const char *end = at + batch->call->request->body_len;
     while (at < end && batch->error == IMPRINT_OK && !batch->text.is_failed) {

@@ -192,6 +192,9 @@ static const char *read_line(const char *line, size_t len, struct record_entry *
 /* All lines are read before the first is added: a wrong one changes nothing. */
 static enum imprint_error read_batch(const struct http_request *request, struct batch *batch)
 {
+    if (request->body_len == 0) {
+        return IMPRINT_E_JSON_INVALID; /* and body may be NULL */
+    }
     const char *at = (const char *)request->body;
     const char *end = at + request->body_len;
     size_t lines = count_lines(at, end);
