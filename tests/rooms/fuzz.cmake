@@ -9,3 +9,10 @@ target_link_options(fuzz_client PRIVATE -Wl,--wrap=socket,--wrap=connect,--wrap=
   -Wl,--wrap=poll,--wrap=close)
 
 imprint_fuzz_target(row LIBRARIES imprintd_core imprint_static)
+
+# The api over a list and workers that never fail.
+foreach(target request batch)
+  imprint_fuzz_target(${target} LIBRARIES imprintd_core imprint_static)
+  target_sources(fuzz_${target} PRIVATE fuzz/fuzz_ask.c support/fake_rooms.c)
+  target_include_directories(fuzz_${target} PRIVATE support)
+endforeach()

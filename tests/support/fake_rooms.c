@@ -6,6 +6,12 @@
 
 struct fake_rooms fake;
 
+static void take_reason(const struct catalog_actor *actor)
+{
+    (void)snprintf(fake.reason, sizeof fake.reason, "%s",
+                   actor->reason == NULL ? "" : actor->reason);
+}
+
 struct record_list catalog_list_default(void)
 {
     return (struct record_list){.state = RECORD_LIST_ACTIVE,
@@ -51,7 +57,7 @@ enum imprint_error catalog_list_create(struct catalog *catalog, const struct cat
                                        const struct record_list *spec, struct record_list *out_list)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     *out_list = *spec;
     out_list->id = 4;
     return fake.error;
@@ -72,7 +78,7 @@ enum imprint_error catalog_list_change(struct catalog *catalog, const struct cat
                                        struct record_list *out_list)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     (void)name;
     *out_list = *spec;
     return fake.error;
@@ -82,7 +88,7 @@ enum imprint_error catalog_list_delete(struct catalog *catalog, const struct cat
                                        const char *name)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     (void)name;
     return fake.error;
 }
@@ -104,7 +110,7 @@ enum imprint_error catalog_entries_add(struct catalog *catalog, const struct cat
                                        enum catalog_added *out_added)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     (void)list;
     if (fake.error != IMPRINT_OK) {
         return fake.error;
@@ -147,7 +153,7 @@ enum imprint_error catalog_entry_change(struct catalog *catalog, const struct ca
                                         struct record_entry *out_entry)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     *out_entry = *spec;
     out_entry->id = id;
     return fake.error;
@@ -157,7 +163,7 @@ enum imprint_error catalog_entry_remove(struct catalog *catalog, const struct ca
                                         uint64_t id)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     (void)id;
     return fake.error;
 }
@@ -181,7 +187,7 @@ enum imprint_error catalog_case_accept(struct catalog *catalog, const struct cat
                                        struct record_case *out_case, bool *out_is_new)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     (void)list;
     (void)items;
     *out_case = *spec;
@@ -205,7 +211,7 @@ enum imprint_error catalog_case_withdraw(struct catalog *catalog, const struct c
                                          struct record_case *out_case)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     *out_case = (struct record_case){.id = *id, .state = RECORD_CASE_WITHDRAWN, .list = 4};
     return fake.error;
 }
@@ -265,7 +271,7 @@ enum imprint_error catalog_changes(struct catalog *catalog, uint64_t after,
 enum imprint_error catalog_compact(struct catalog *catalog, const struct catalog_actor *actor)
 {
     (void)catalog;
-    (void)actor;
+    take_reason(actor);
     return fake.error;
 }
 

@@ -23,6 +23,7 @@ struct fake_rooms {
     enum imprint_error submit_error;
     size_t added;
     size_t job_len;
+    char reason[300]; /* the last one given for a change */
 };
 
 extern struct fake_rooms fake;
