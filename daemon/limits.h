@@ -48,6 +48,45 @@
 /* A reply: a page of LIMIT_PAGE_MAX entries, each under 1 KiB. */
 #define LIMIT_REPLY_BYTES_MAX ((size_t)4 << 20)
 
+/* --- Peers of the query socket --------------------------------------------------------------- */
+
+/* These must never slow an upload path down by accident, so they lie above what any machine
+ * answers; they stop a loop gone wild on the largest. Set them lower where several peers share a
+ * socket. 0: off. */
+/* One request a hash makes some 100,000 a second on two cores. */
+#define LIMIT_HASHES_PER_S     200000
+#define LIMIT_HASHES_PER_S_MAX 10000000
+/* Twice the largest batch (8 MiB of 32 bytes). */
+#define LIMIT_HASH_BURST     524288
+#define LIMIT_HASH_BURST_MAX 100000000
+/* 64 workers, the most there may be, at 3 ms for a small picture. */
+#define LIMIT_IMAGES_PER_S     20000
+#define LIMIT_IMAGES_PER_S_MAX 1000000
+#define LIMIT_IMAGE_BURST      40000
+#define LIMIT_IMAGE_BURST_MAX  10000000
+/* Three quarters of LIMIT_CONNECTIONS_MAX: clients keep pools of 2,000, and others get in. */
+#define LIMIT_CONNECTIONS_PER_UID     3072
+#define LIMIT_CONNECTIONS_PER_UID_MAX 65536
+
+/* Probing (probe.h). Measured: 24,000 edited copies of 24 photos (JPEG quality, size, light, crops,
+ * bars). Every hash had 128 ones, so no two were an odd number of bits apart. Steps of up to 4 bits
+ * had turned 48 different bits of a photo after 67 such steps at the earliest, 96 after 436. */
+/* Queries this close belong together. */
+#define LIMIT_PROBE_NEAR_BITS 16
+#define LIMIT_PROBE_FINE_STEP 4
+/* So few steps are never probing. */
+#define LIMIT_PROBE_STEPS 32
+/* A walk turns one new bit a query and is noticed after as many; 256 make a hash. */
+#define LIMIT_PROBE_ODD_BITS 48
+/* A walk that keeps the number of ones turns two new bits a query; copies turn the same ones again
+ * and again, and have made more steps than this by then. */
+#define LIMIT_PROBE_FINE_BITS      96
+#define LIMIT_PROBE_FINE_STEPS_MAX 192
+/* A run is forgotten a day after it began. */
+#define LIMIT_PROBE_FORGET_MS 86400000
+/* When to ask again, told to who was refused for it. */
+#define LIMIT_PROBE_RETRY_S 3600
+
 /* --- Workers --------------------------------------------------------------------------------- */
 
 /* The slowest legitimate picture measured (12 MP progressive, arithmetic) needs half a second. */
