@@ -7,7 +7,7 @@
 
 #include "api.h"
 #include "fake_rooms.h"
-#include "limits.h"
+#include "../../daemon/limits.h"
 
 #define FUZZ_PARAMETERS_MAX 8
 

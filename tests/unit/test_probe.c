@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "../../daemon/limits.h"
 #include "probe.h"
 
 static uint64_t seed;
