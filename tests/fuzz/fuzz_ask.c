@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../../daemon/limits.h"
 #include "api.h"
 #include "fake_rooms.h"
-#include "../../daemon/limits.h"
 
 #define FUZZ_PARAMETERS_MAX 8
 
