@@ -178,7 +178,10 @@ static void put_no_pictures(const struct folder *folder)
     } files[] = {
         {"empty.jpg", "", 0},
         {"text.jpg", "this is no picture", 18},
-        {"header-only.gif", "GIF89a\1\0\1\0\0\0\0;", 14},
+        {"header-only.heic",
+         "\0\0\0\x18"
+         "ftypheic",
+         12},
         {"header-only.jpg", "\xff\xd8\xff\xe0", 4},
         {"header-only.png", "\x89PNG\r\n\x1a\n", 8},
     };
