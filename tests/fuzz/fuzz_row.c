@@ -80,6 +80,25 @@ static enum imprint_error fuzz_decode(enum store_db db, const struct store_view 
     return error;
 }
 
+/* The first record of a chain fits exactly when it ends in the hash of what stands before. */
+static void fuzz_link(const struct store_view *view)
+{
+    uint8_t chain[RECORD_CHAIN_BYTES] = {0};
+    uint8_t bytes[RECORD_CHAIN_BYTES + 8 + STORE_ROW_VALUE_MAX] = {0};
+    const bool fits = store_audit_link(view, chain) == IMPRINT_OK;
+    if (view->key_len != 8 || view->value_len < RECORD_CHAIN_BYTES ||
+        view->value_len > STORE_ROW_VALUE_MAX) {
+        return;
+    }
+    const size_t covered = view->value_len - RECORD_CHAIN_BYTES;
+    memcpy(bytes + RECORD_CHAIN_BYTES, view->key, 8);
+    memcpy(bytes + RECORD_CHAIN_BYTES + 8, view->value, covered);
+    uint8_t wanted[RECORD_CHAIN_BYTES];
+    crypto_generichash(wanted, sizeof wanted, bytes, RECORD_CHAIN_BYTES + 8 + covered, NULL, 0);
+    const bool is_same = memcmp(wanted, view->value + covered, sizeof wanted) == 0;
+    fuzz_must(fits ? is_same : !is_same || view->value_len < 56 + RECORD_CHAIN_BYTES);
+}
+
 static void fuzz_record(enum store_db db, const struct store_view *view)
 {
     union fuzz_record record;
@@ -91,9 +110,8 @@ static void fuzz_record(enum store_db db, const struct store_view *view)
     } else {
         fuzz_must(memcmp(&record, &before, sizeof before) == 0);
     }
-    uint8_t chain[RECORD_CHAIN_BYTES] = {0};
-    if (db == STORE_DB_AUDIT && store_audit_link(view, chain) == IMPRINT_OK) {
-        abort(); /* nobody finds a hash by chance */
+    if (db == STORE_DB_AUDIT) {
+        fuzz_link(view);
     }
 }
 

@@ -4,6 +4,7 @@
 Run it after a change of either format, and commit what it wrote under corpus/. Seeds made of text
 are kept by hand.
 """
+import hashlib
 import struct
 from pathlib import Path
 
@@ -74,7 +75,9 @@ def case_row(state=1, reserved=0):
 
 def audit_row(reason=b"because", reserved=0):
     fixed = bytes([1, 6, len(reason), reserved]) + struct.pack("<IqIIQQ", 1000, 1790000000, 4, 0, 17, 1)
-    return AUDIT + b"\x11" + struct.pack(">Q", 7) + fixed + bytes(16) + reason + bytes(32)
+    covered = struct.pack(">Q", 7) + fixed + bytes(16) + reason
+    # The first record of a chain.
+    return AUDIT + b"\x11" + covered + hashlib.blake2b(bytes(32) + covered, digest_size=32).digest()
 
 
 def change_row(kind=1):
