@@ -22,9 +22,9 @@ target_compile_definitions(test_conformance PRIVATE IMPRINT_GOLDEN_DIR="${IMPRIN
 
 # A library with a sanitizer's symbols in it is none to install.
 if(NOT IMPRINT_SANITIZE AND NOT IMPRINT_COVERAGE AND NOT IMPRINT_FUZZ)
-  add_test(NAME system.library_installs COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/system/library_installs.sh
+  add_test(NAME system.installed_library COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/system/installed_library.sh
     ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
-  set_tests_properties(system.library_installs PROPERTIES LABELS system TIMEOUT 120)
+  set_tests_properties(system.installed_library PROPERTIES LABELS system TIMEOUT 120)
 endif()
 
 # A picture of every kind, made by the build, as the corpus of all codecs.

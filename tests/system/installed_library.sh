@@ -1,7 +1,7 @@
 #!/bin/sh
 # The shared library exports what its headers promise and nothing else, and a program that knows
 # nothing but pkg-config builds against an installed copy and runs.
-# Usage: library_installs.sh BUILD_DIR SOURCE_DIR C_COMPILER
+# Usage: installed_library.sh BUILD_DIR SOURCE_DIR C_COMPILER
 set -eu
 build=$1
 source=$2
