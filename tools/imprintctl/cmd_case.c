@@ -10,22 +10,12 @@
 static enum exit_status case_send_file(const struct command_call *call, const char *target,
                                        const char *path)
 {
-    struct file_bytes file = {0};
-    const enum imprint_error error =
-        file_read(path, CTL_FILE_BYTES_MAX, IMPRINT_E_REPORT_INVALID, &file);
-    if (error != IMPRINT_OK) {
-        command_complain_file(call, path,
-                              error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
-        return EXIT_STATUS_ERROR;
-    }
-    const struct ctl_request request = {.method = "POST",
-                                        .target = target,
-                                        .content_type = "application/json",
-                                        .body = file.bytes,
-                                        .body_len = file.len};
+    const struct ctl_upload upload = {.path = path,
+                                      .content_type = "application/json",
+                                      .bytes_max = CTL_FILE_BYTES_MAX,
+                                      .too_large = IMPRINT_E_REPORT_INVALID};
     json_t *answer = NULL;
-    const enum exit_status status = ctl_ask(call, &request, &answer);
-    file_free(&file);
+    const enum exit_status status = ctl_ask_file(call, target, &upload, &answer);
     return ctl_show_answer(call, status, answer);
 }
 

@@ -78,22 +78,12 @@ static enum exit_status entry_add_hash(const struct command_call *call, const ch
 static enum exit_status entry_add_image(const struct command_call *call, const char *target,
                                         const char *path)
 {
-    struct file_bytes file = {0};
-    const enum imprint_error error =
-        file_read(path, CTL_IMAGE_BYTES_MAX, IMPRINT_E_IMAGE_TOO_LARGE, &file);
-    if (error != IMPRINT_OK) {
-        command_complain_file(call, path,
-                              error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
-        return EXIT_STATUS_ERROR;
-    }
-    const struct ctl_request request = {.method = "POST",
-                                        .target = target,
-                                        .content_type = "image/unknown",
-                                        .body = file.bytes,
-                                        .body_len = file.len};
+    const struct ctl_upload upload = {.path = path,
+                                      .content_type = "image/unknown",
+                                      .bytes_max = CTL_IMAGE_BYTES_MAX,
+                                      .too_large = IMPRINT_E_IMAGE_TOO_LARGE};
     json_t *answer = NULL;
-    const enum exit_status status = ctl_ask(call, &request, &answer);
-    file_free(&file);
+    const enum exit_status status = ctl_ask_file(call, target, &upload, &answer);
     return ctl_show_answer(call, status, answer);
 }
 

@@ -35,22 +35,11 @@ static enum exit_status match_ask_file(const struct command_call *call, const ch
     if (!ctl_target(call, target, sizeof target, "/v1/match", "", "", "lists", lists)) {
         return EXIT_STATUS_ERROR;
     }
-    struct file_bytes file = {0};
-    const enum imprint_error error =
-        file_read(path, CTL_IMAGE_BYTES_MAX, IMPRINT_E_IMAGE_TOO_LARGE, &file);
-    if (error != IMPRINT_OK) {
-        command_complain_file(call, path,
-                              error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
-        return EXIT_STATUS_ERROR;
-    }
-    const struct ctl_request request = {.method = "POST",
-                                        .target = target,
-                                        .content_type = "application/octet-stream",
-                                        .body = file.bytes,
-                                        .body_len = file.len};
-    const enum exit_status status = ctl_ask(call, &request, out_answer);
-    file_free(&file);
-    return status;
+    const struct ctl_upload upload = {.path = path,
+                                      .content_type = "application/octet-stream",
+                                      .bytes_max = CTL_IMAGE_BYTES_MAX,
+                                      .too_large = IMPRINT_E_IMAGE_TOO_LARGE};
+    return ctl_ask_file(call, target, &upload, out_answer);
 }
 
 /* Asks about a hash or a file, and turns the verdict into a status. */

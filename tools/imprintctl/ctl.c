@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "client.h"
+#include "file.h"
 #include "strbuf.h"
 
 #define CTL_SOCKET_DEFAULT "/run/imprint/admin.sock"
@@ -125,6 +126,27 @@ enum exit_status ctl_ask(const struct command_call *call, const struct ctl_reque
     }
     const enum exit_status status = ctl_judge(call, &reply, out_answer);
     client_reply_done(&reply);
+    return status;
+}
+
+enum exit_status ctl_ask_file(const struct command_call *call, const char *target,
+                              const struct ctl_upload *upload, json_t **out_answer)
+{
+    struct file_bytes file = {0};
+    const enum imprint_error error =
+        file_read(upload->path, upload->bytes_max, upload->too_large, &file);
+    if (error != IMPRINT_OK) {
+        command_complain_file(call, upload->path,
+                              error == IMPRINT_E_IO ? strerror(errno) : imprint_error_text(error));
+        return EXIT_STATUS_ERROR;
+    }
+    const struct ctl_request request = {.method = "POST",
+                                        .target = target,
+                                        .content_type = upload->content_type,
+                                        .body = file.bytes,
+                                        .body_len = file.len};
+    const enum exit_status status = ctl_ask(call, &request, out_answer);
+    file_free(&file);
     return status;
 }
 

@@ -34,6 +34,17 @@ enum exit_status ctl_ask(const struct command_call *call, const struct ctl_reque
                          json_t **out_answer);
 
 /* The same with a JSON body, which is released. */
+
+/* A file to be sent as it is. */
+struct ctl_upload {
+    const char *path; /* - for standard input */
+    const char *content_type;
+    size_t bytes_max;
+    enum imprint_error too_large; /* what a larger file is */
+};
+/* POSTs the file; complains where it cannot be read. */
+enum exit_status ctl_ask_file(const struct command_call *call, const char *target,
+                              const struct ctl_upload *upload, json_t **out_answer);
 enum exit_status ctl_ask_json(const struct command_call *call, const char *method,
                               const char *target, json_t *body, json_t **out_answer);
 
