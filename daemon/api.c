@@ -22,87 +22,100 @@ static const char *const p_hash[] = {"hash", NULL};
 static const char *const p_batch[] = {"atomic", NULL};
 static const char *const p_list[] = {"list", NULL};
 
-/* A row a route: method, path, roles, body, its limit, parameters, change?, handler. What is asked
- * most often stands first. */
+/* A row a route: method, path, roles, body, its limit, parameters, change?, cost, handler. What is
+ * asked most often stands first. */
 const struct api_route api_routes[] = {
-    {"GET", "/v1/match", QUERY, API_BODY_NONE, 0, p_match, false, api_get_match},
-    {"POST", "/v1/match", QUERY, API_BODY_REQUIRED, 0, p_lists, false, api_post_match},
+    {"GET", "/v1/match", QUERY, API_BODY_NONE, 0, p_match, false, API_COST_HASH, api_get_match},
+    {"POST", "/v1/match", QUERY, API_BODY_REQUIRED, 0, p_lists, false, API_COST_IMAGE,
+     api_post_match},
     {"POST", "/v1/match/batch", QUERY, API_BODY_REQUIRED, LIMIT_BULK_BYTES_MAX, p_lists, true,
-     api_post_match_batch},
+     API_COST_HASH, api_post_match_batch},
     {"POST", "/v1/feedback", QUERY, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, NULL, false,
-     api_post_feedback},
-    {"POST", "/v1/hash", QUERY, API_BODY_REQUIRED, 0, NULL, false, api_post_hash},
-    {"GET", "/v1/status", QUERY, API_BODY_NONE, 0, NULL, false, api_get_status},
-    {"GET", "/v1/live", QUERY, API_BODY_NONE, 0, NULL, false, api_get_live},
+     API_COST_NONE, api_post_feedback},
+    {"POST", "/v1/hash", QUERY, API_BODY_REQUIRED, 0, NULL, false, API_COST_IMAGE, api_post_hash},
+    {"GET", "/v1/status", QUERY, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_status},
+    {"GET", "/v1/live", QUERY, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_live},
 
-    {"GET", "/v1/lists", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_lists},
+    {"GET", "/v1/lists", ADMIN, API_BODY_NONE, 0, p_page, false, API_COST_NONE, api_get_lists},
     {"POST", "/v1/lists", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, p_reason, true,
-     api_post_lists},
-    {"GET", "/v1/lists/{name}", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_list},
+     API_COST_NONE, api_post_lists},
+    {"GET", "/v1/lists/{name}", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_list},
     {"PATCH", "/v1/lists/{name}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, p_reason, true,
-     api_patch_list},
-    {"DELETE", "/v1/lists/{name}", ADMIN, API_BODY_NONE, 0, p_reason, true, api_delete_list},
+     API_COST_NONE, api_patch_list},
+    {"DELETE", "/v1/lists/{name}", ADMIN, API_BODY_NONE, 0, p_reason, true, API_COST_NONE,
+     api_delete_list},
 
-    {"POST", "/v1/lists/{name}/entries", ADMIN, API_BODY_REQUIRED, 0, p_reason, true,
+    {"POST", "/v1/lists/{name}/entries", ADMIN, API_BODY_REQUIRED, 0, p_reason, true, API_COST_NONE,
      api_post_entries},
-    {"GET", "/v1/lists/{name}/entries", ADMIN, API_BODY_NONE, 0, p_page, false,
+    {"GET", "/v1/lists/{name}/entries", ADMIN, API_BODY_NONE, 0, p_page, false, API_COST_NONE,
      api_get_list_entries},
     {"POST", "/v1/lists/{name}/entries/batch", ADMIN, API_BODY_REQUIRED, LIMIT_BULK_BYTES_MAX,
-     p_batch, true, api_post_entries_batch},
-    {"GET", "/v1/entries", ADMIN, API_BODY_NONE, 0, p_hash, false, api_find_entries},
-    {"GET", "/v1/entries/{id}", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_entry},
+     p_batch, true, API_COST_NONE, api_post_entries_batch},
+    {"GET", "/v1/entries", ADMIN, API_BODY_NONE, 0, p_hash, false, API_COST_NONE, api_find_entries},
+    {"GET", "/v1/entries/{id}", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_entry},
     {"PATCH", "/v1/entries/{id}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, p_reason, true,
-     api_patch_entry},
-    {"DELETE", "/v1/entries/{id}", ADMIN, API_BODY_NONE, 0, p_reason, true, api_delete_entry},
+     API_COST_NONE, api_patch_entry},
+    {"DELETE", "/v1/entries/{id}", ADMIN, API_BODY_NONE, 0, p_reason, true, API_COST_NONE,
+     api_delete_entry},
 
     {"POST", "/v1/cases", ADMIN, API_BODY_REQUIRED, LIMIT_REPORT_BYTES_MAX, p_list, true,
-     api_post_cases},
-    {"GET", "/v1/cases/{id}", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_case},
+     API_COST_NONE, api_post_cases},
+    {"GET", "/v1/cases/{id}", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_case},
     {"POST", "/v1/cases/{id}/withdraw", ADMIN, API_BODY_OPTIONAL, LIMIT_JSON_BYTES_MAX, p_reason,
-     true, api_withdraw_case},
+     true, API_COST_NONE, api_withdraw_case},
 
-    {"GET", "/v1/feedback", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_feedback},
-    {"GET", "/v1/audit", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_audit},
-    {"GET", "/v1/audit/verify", ADMIN, API_BODY_NONE, 0, NULL, true, api_verify_audit},
-    {"GET", "/v1/changes", ADMIN, API_BODY_NONE, 0, p_page, false, api_get_changes},
-    {"POST", "/v1/compact", ADMIN, API_BODY_NONE, 0, p_reason, true, api_compact},
-    {"POST", "/v1/backup", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, NULL, true, api_backup},
+    {"GET", "/v1/feedback", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_feedback},
+    {"GET", "/v1/audit", ADMIN, API_BODY_NONE, 0, p_page, false, API_COST_NONE, api_get_audit},
+    {"GET", "/v1/audit/verify", ADMIN, API_BODY_NONE, 0, NULL, true, API_COST_NONE,
+     api_verify_audit},
+    {"GET", "/v1/changes", ADMIN, API_BODY_NONE, 0, p_page, false, API_COST_NONE, api_get_changes},
+    {"POST", "/v1/compact", ADMIN, API_BODY_NONE, 0, p_reason, true, API_COST_NONE, api_compact},
+    {"POST", "/v1/backup", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, NULL, true,
+     API_COST_NONE, api_backup},
 
-    {"GET", "/v1/stats", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_stats},
-    {"GET", "/metrics", ADMIN, API_BODY_NONE, 0, NULL, false, api_get_metrics},
+    {"GET", "/v1/stats", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_stats},
+    {"GET", "/metrics", ADMIN, API_BODY_NONE, 0, NULL, false, API_COST_NONE, api_get_metrics},
 
-    {"GET", "/status", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_status},
-    {"GET", "/status/live", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_live},
-    {"GET", "/site-map", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_site_map},
-    {"POST", "/h/hash", QUERY, API_BODY_REQUIRED, 0, ANY, false, api_hma_post_hash},
-    {"GET", "/h/hash", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_get_hash},
-    {"GET", "/m/lookup", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_get_lookup},
-    {"POST", "/m/lookup", QUERY, API_BODY_REQUIRED, 0, ANY, false, api_hma_post_lookup},
-    {"GET", "/m/raw_lookup", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_raw_lookup},
+    {"GET", "/status", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_status},
+    {"GET", "/status/live", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_live},
+    {"GET", "/site-map", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_site_map},
+    {"POST", "/h/hash", QUERY, API_BODY_REQUIRED, 0, ANY, false, API_COST_IMAGE, api_hma_post_hash},
+    {"GET", "/h/hash", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_get_hash},
+    {"GET", "/m/lookup", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_HASH, api_hma_get_lookup},
+    {"POST", "/m/lookup", QUERY, API_BODY_REQUIRED, 0, ANY, false, API_COST_IMAGE,
+     api_hma_post_lookup},
+    {"GET", "/m/raw_lookup", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_HASH,
+     api_hma_raw_lookup},
     {"POST", "/m/compare", QUERY, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, false,
-     api_hma_compare},
-    {"GET", "/m/index/status", QUERY, API_BODY_NONE, 0, ANY, false, api_hma_index_status},
-    {"GET", "/c/banks", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_banks},
-    {"POST", "/c/banks", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
+     API_COST_NONE, api_hma_compare},
+    {"GET", "/m/index/status", QUERY, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
+     api_hma_index_status},
+    {"GET", "/c/banks", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_get_banks},
+    {"POST", "/c/banks", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true, API_COST_NONE,
      api_hma_post_banks},
-    {"GET", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_bank},
+    {"GET", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE, api_hma_get_bank},
     {"PUT", "/c/bank/{name}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
-     api_hma_put_bank},
-    {"DELETE", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, true, api_hma_delete_bank},
-    {"POST", "/c/bank/{name}/content", ADMIN, API_BODY_OPTIONAL, 0, ANY, true,
+     API_COST_NONE, api_hma_put_bank},
+    {"DELETE", "/c/bank/{name}", ADMIN, API_BODY_NONE, 0, ANY, true, API_COST_NONE,
+     api_hma_delete_bank},
+    {"POST", "/c/bank/{name}/content", ADMIN, API_BODY_OPTIONAL, 0, ANY, true, API_COST_NONE,
      api_hma_post_content},
     {"POST", "/c/bank/{name}/signal", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY, true,
-     api_hma_post_signal},
-    {"GET", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, false,
+     API_COST_NONE, api_hma_post_signal},
+    {"GET", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
      api_hma_get_content},
     {"PUT", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_REQUIRED, LIMIT_JSON_BYTES_MAX, ANY,
-     true, api_hma_put_content},
-    {"DELETE", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, true,
+     true, API_COST_NONE, api_hma_put_content},
+    {"DELETE", "/c/bank/{name}/content/{id}", ADMIN, API_BODY_NONE, 0, ANY, true, API_COST_NONE,
      api_hma_delete_content},
-    {"GET", "/c/signal_type", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_signal_types},
-    {"GET", "/c/content_type", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_content_types},
-    {"GET", "/c/exchanges/apis", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_exchange_apis},
-    {"GET", "/c/exchange/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, api_hma_get_exchange},
+    {"GET", "/c/signal_type", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
+     api_hma_signal_types},
+    {"GET", "/c/content_type", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
+     api_hma_content_types},
+    {"GET", "/c/exchanges/apis", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
+     api_hma_exchange_apis},
+    {"GET", "/c/exchange/{name}", ADMIN, API_BODY_NONE, 0, ANY, false, API_COST_NONE,
+     api_hma_get_exchange},
 };
 const size_t api_routes_count = sizeof api_routes / sizeof api_routes[0];
 
@@ -229,6 +242,10 @@ static bool admit(void *ctx, const struct http_request *request, size_t *out_bod
         metrics_count_request(api->metrics, route, out_reply->status, 0);
         return false;
     }
+    if (!api_admit_peer(api, request, api_routes[route].cost, out_reply)) {
+        metrics_count_request(api->metrics, route, out_reply->status, 0);
+        return false;
+    }
     size_t image_bytes_max = atomic_load_explicit(&api->image_bytes_max, memory_order_relaxed);
     size_t limit = api_routes[route].body_bytes_max;
     *out_body_bytes_max = api_routes[route].body == API_BODY_NONE ? 0
@@ -324,6 +341,7 @@ void api_change_settings(struct api *api, const struct api_settings *settings)
 {
     atomic_store(&api->image_bytes_max, settings->image_bytes_max);
     atomic_store(&api->distance, (int)settings->distance);
+    atomic_store(&api->is_probing_refused, settings->is_probing_refused);
 }
 
 void api_watch_load(struct api *api, void (*read)(void *ctx, struct api_load *out_load), void *ctx)
@@ -340,6 +358,10 @@ enum imprint_error api_new(const struct api_options *options, struct api **out_a
     }
     api->catalog = options->catalog;
     api->pool = options->pool;
+    api->quota = options->quota;
+    api->probe = options->probe;
+    api->hash_query =
+        options->hash_query == NULL ? (struct uids){.is_all = true} : *options->hash_query;
     api->policy = options->policy;
     api->version = options->version;
     api_change_settings(api, &options->settings);

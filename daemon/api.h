@@ -2,7 +2,7 @@
  *
  * Why:       one table says which paths there are, who may use them and how large a body may be;
  *            one switch turns an error into a status. docs/api.md is the contract in words.
- * Ownership: the api borrows catalog and pool; they must outlive it.
+ * Ownership: the api borrows catalog, pool, quota and probe; they must outlive it.
  * Threads:   any for handling; _new and _free by one. Changes of the list run on a few threads of
  *            the api's own, so that no socket waits for a disk and changes share a sync.
  */
@@ -19,6 +19,8 @@
 #include "catalog.h"
 #include "http.h"
 #include "pool.h"
+#include "probe.h"
+#include "quota.h"
 
 struct api;
 
@@ -33,6 +35,7 @@ enum api_distance {
 struct api_settings {
     size_t image_bytes_max;
     enum api_distance distance;
+    bool is_probing_refused; /* else it is told in the log and counted */
 };
 
 /* What server counts, for /metrics; api does not know server. */
@@ -44,6 +47,9 @@ struct api_load {
 struct api_options {
     struct catalog *catalog;
     struct pool *pool;
+    struct quota *quota;           /* of the query socket's peers; NULL: none */
+    struct probe *probe;           /* NULL: nobody looks */
+    const struct uids *hash_query; /* who may ask by hash on the query socket; NULL: all */
     enum imprint_policy policy;
     const char *version; /* static text */
     struct api_settings settings;

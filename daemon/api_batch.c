@@ -16,6 +16,7 @@ struct batch {
     const char *lists;
     struct text text;
     bool is_binary_out;
+    size_t hash_count;        /* asked for */
     enum imprint_error error; /* ends the batch */
 };
 
@@ -45,23 +46,7 @@ static void put_record(struct batch *batch, const struct catalog_matches *matche
     text_put_bytes(&batch->text, record, sizeof record);
 }
 
-static void answer_hash(struct batch *batch, const struct imprint_hash *hash, const char *id)
-{
-    const struct imprint_view view = {.quality = IMPRINT_QUALITY_MAX, .hash = *hash};
-    struct catalog_matches matches = {0};
-    batch->error = catalog_match(batch->call->api->catalog, &view, 1, batch->lists, &matches);
-    if (batch->error != IMPRINT_OK) {
-        return;
-    }
-    if (batch->is_binary_out) {
-        put_record(batch, &matches);
-    } else {
-        api_put_verdict(batch->call, -1, id, &matches, &batch->text);
-    }
-    catalog_matches_done(&matches);
-}
-
-/* A line that is wrong has an answer of its own, so that the others keep theirs. */
+/* A line that is wrong or refused has an answer of its own, so that the others keep theirs. */
 static void answer_wrong(struct batch *batch, enum imprint_error error, const char *id)
 {
     if (batch->is_binary_out) {
@@ -76,6 +61,25 @@ static void answer_wrong(struct batch *batch, enum imprint_error error, const ch
     }
     text_printf(&batch->text, "\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}\n",
                 imprint_error_name(error), imprint_error_text(error));
+}
+
+static void answer_hash(struct batch *batch, const struct imprint_hash *hash, const char *id)
+{
+    const struct imprint_view view = {.quality = IMPRINT_QUALITY_MAX, .hash = *hash};
+    struct catalog_matches matches = {0};
+    batch->error = catalog_match(batch->call->api->catalog, &view, 1, batch->lists, &matches);
+    if (batch->error != IMPRINT_OK) {
+        return;
+    }
+    batch->hash_count++;
+    if (!api_may_answer_hash(batch->call, hash, matches.count > 0)) {
+        answer_wrong(batch, IMPRINT_E_RATE_LIMITED, id);
+    } else if (batch->is_binary_out) {
+        put_record(batch, &matches);
+    } else {
+        api_put_verdict(batch->call, -1, id, &matches, &batch->text);
+    }
+    catalog_matches_done(&matches);
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */
@@ -190,6 +194,8 @@ void api_post_match_batch(struct api_call *call)
     } else {
         answer_lines(&batch, input);
     }
+    /* Admitting the request took the first. */
+    api_charge_hashes(call, batch.hash_count > 0 ? batch.hash_count - 1 : 0);
     if (batch.error != IMPRINT_OK || batch.text.is_failed) {
         text_done(&batch.text);
         api_fail_with(call, batch.error != IMPRINT_OK ? batch.error : IMPRINT_E_BODY_TOO_LARGE,

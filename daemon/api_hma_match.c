@@ -121,11 +121,26 @@ static bool read_signal(struct api_call *call, struct imprint_view *out_view)
     return true;
 }
 
+/* As search, for a question by hash, which may be a step of a walk towards a listed one. */
+static bool search_signal(struct api_call *call, const struct imprint_view *view,
+                          struct catalog_matches *out_matches)
+{
+    if (!search(call, view, 1, out_matches)) {
+        return false;
+    }
+    if (api_may_answer_hash(call, &view->hash, out_matches->count > 0)) {
+        return true;
+    }
+    catalog_matches_done(out_matches);
+    say(call, 429, "too many questions like this one");
+    return false;
+}
+
 void api_hma_get_lookup(struct api_call *call)
 {
     struct imprint_view view;
     struct catalog_matches matches;
-    if (!read_signal(call, &view) || !search(call, &view, 1, &matches)) {
+    if (!read_signal(call, &view) || !search_signal(call, &view, &matches)) {
         return;
     }
     json_t *banks = matches_by_bank(call, &matches);
@@ -159,7 +174,7 @@ void api_hma_raw_lookup(struct api_call *call)
 {
     struct imprint_view view;
     struct catalog_matches matches;
-    if (!read_signal(call, &view) || !search(call, &view, 1, &matches)) {
+    if (!read_signal(call, &view) || !search_signal(call, &view, &matches)) {
         return;
     }
     const char *wants = call->request->parameter(call->request, "include_distance");

@@ -30,6 +30,13 @@ enum api_body {
     API_BODY_REQUIRED,
 };
 
+/* What a request takes from its peer's quota. */
+enum api_cost {
+    API_COST_NONE,
+    API_COST_HASH, /* and the right to ask by hash */
+    API_COST_IMAGE,
+};
+
 struct api_call;
 typedef void api_handler_fn(struct api_call *call);
 
@@ -40,7 +47,8 @@ struct api_route {
     enum api_body body;
     size_t body_bytes_max; /* 0: that of an image */
     const char *const *parameters;
-    bool is_change; /* may wait for the disk: runs on the api's threads */
+    bool is_change;     /* may wait for the disk: runs on the api's threads */
+    enum api_cost cost; /* on the query socket */
     api_handler_fn *handle;
 };
 
@@ -88,10 +96,17 @@ struct api_feedback {
 struct api {
     struct catalog *catalog;
     struct pool *pool;
+    struct quota *quota;
+    struct probe *probe;
+    struct uids hash_query;
     enum imprint_policy policy;
     const char *version;
     _Atomic size_t image_bytes_max;
     _Atomic int distance;
+    atomic_bool is_probing_refused;
+    _Atomic uint64_t probing_runs;
+    _Atomic uint64_t probing_refused;
+    _Atomic uint64_t hash_refused;    /* for want of the right */
     uint8_t match_key[API_KEY_BYTES]; /* signs match ids; lives as long as the process */
     struct metrics *metrics;
     char **names; /* of the routes, for metrics */
@@ -134,6 +149,17 @@ bool api_read_body(struct api_call *call, const struct field *fields, size_t cou
 /* "" when there is none. */
 const char *api_content_type(const struct http_request *request);
 bool api_content_type_is(const struct http_request *request, const char *type);
+
+/* --- api_peer.c: quotas and rights of the query socket's peers -------------------------------- */
+
+/* False: *out_reply refuses the request. */
+bool api_admit_peer(struct api *api, const struct http_request *request, enum api_cost cost,
+                    struct http_reply *out_reply);
+/* Counts the further hashes of a request that was admitted. */
+void api_charge_hashes(const struct api_call *call, size_t count);
+/* False: the question is a step of a probing run, and such are refused. */
+bool api_may_answer_hash(const struct api_call *call, const struct imprint_hash *hash,
+                         bool is_match);
 
 /* --- api_run.c -------------------------------------------------------------------------------- */
 

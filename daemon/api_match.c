@@ -167,6 +167,16 @@ void api_put_verdict(const struct api_call *call, int quality, const char *id,
     text_put(text, matches->is_truncated ? "],\"truncated\":true}\n" : "]}\n");
 }
 
+static void fail_probing(struct api_call *call)
+{
+    struct http_reply reply;
+    api_make_error(call->request, IMPRINT_E_RATE_LIMITED, "too many questions like this one",
+                   &reply);
+    reply.retry_after_s = LIMIT_PROBE_RETRY_S;
+    api_answer(call, &reply);
+}
+
+/* quality below 0: asked by hash. */
 static void answer_verdict(struct api_call *call, int quality, const struct imprint_view *views,
                            size_t view_count)
 {
@@ -176,6 +186,11 @@ static void answer_verdict(struct api_call *call, int quality, const struct impr
         catalog_match(call->api->catalog, views, view_count, lists, &matches);
     if (error != IMPRINT_OK) {
         api_fail(call, error);
+        return;
+    }
+    if (quality < 0 && !api_may_answer_hash(call, &views[0].hash, matches.count > 0)) {
+        catalog_matches_done(&matches);
+        fail_probing(call);
         return;
     }
     struct text text;

@@ -7,6 +7,7 @@ struct numbers {
     struct catalog_status status;
     struct pool_stats pool;
     struct api_load load;
+    struct quota_stats quota;
 };
 
 static void read_numbers(struct api *api, struct numbers *out_numbers)
@@ -14,6 +15,9 @@ static void read_numbers(struct api *api, struct numbers *out_numbers)
     *out_numbers = (struct numbers){0};
     catalog_status(api->catalog, &out_numbers->status);
     pool_stats(api->pool, &out_numbers->pool);
+    if (api->quota != NULL) {
+        quota_stats(api->quota, &out_numbers->quota);
+    }
     if (api->read_load != NULL) {
         api->read_load(api->load_ctx, &out_numbers->load);
     }
@@ -46,6 +50,10 @@ void api_get_metrics(struct api_call *call)
     read_numbers(call->api, &n);
     static const char ends[] = "imprint_worker_ends_total";
     static const char ends_help[] = "Workers that were lost, by cause.";
+    static const char refused[] = "imprint_refused_total";
+    static const char refused_help[] = "Peers of the query socket refused, by reason.";
+    const struct quota_stats *quota = &n.quota;
+    struct api *api = call->api;
     const struct metrics_sample samples[] = {
         {"imprint_ready", "gauge", "1 when the list is loaded.", NULL, n.status.is_ready ? 1 : 0},
         {"imprint_entries", "gauge", "Live entries of all lists.", NULL, (double)n.status.entries},
@@ -60,6 +68,16 @@ void api_get_metrics(struct api_call *call)
         {ends, "counter", ends_help, "cause=\"timeout\"", (double)n.pool.timeouts},
         {ends, "counter", ends_help, "cause=\"violation\"", (double)n.pool.violations},
         {ends, "counter", ends_help, "cause=\"nonsense\"", (double)n.pool.nonsense},
+        {refused, "counter", refused_help, "reason=\"hash_quota\"",
+         (double)quota->refused[QUOTA_HASH]},
+        {refused, "counter", refused_help, "reason=\"image_quota\"",
+         (double)quota->refused[QUOTA_IMAGE]},
+        {refused, "counter", refused_help, "reason=\"connections\"",
+         (double)quota->refused_connections},
+        {refused, "counter", refused_help, "reason=\"hash_right\"", (double)api->hash_refused},
+        {refused, "counter", refused_help, "reason=\"probing\"", (double)api->probing_refused},
+        {"imprint_probing_runs_total", "counter", "Walks towards a listed hash noticed.", NULL,
+         (double)api->probing_runs},
         {"imprint_connections", "gauge", "Open connections.", NULL, (double)n.load.connections},
         {"imprint_body_memory_bytes", "gauge", "Memory that holds request bodies.", NULL,
          (double)n.load.body_memory_bytes},

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "uids.h"
 
 #define FILE_BYTES_MAX ((size_t)64 << 10)
 #define KEYS_MAX       64
 
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const distances[] = {"exact", "coarse", "hidden", NULL};
+static const char *const probe_actions[] = {"log", "refuse", NULL};
 static const char *const sandboxes[] = {"required", "optional", NULL};
 static const char *const policies[] = {"exact", "fast", NULL};
 
@@ -68,6 +70,9 @@ static const struct config_key keys[] = {
      .help = "for requests in flight when the daemon ends"},
     {NUMBER(connections_max, 4, 65536, LIMIT_CONNECTIONS_MAX, "connections"),
      .help = "a socket; more wait to be accepted"},
+    {NUMBER(connections_per_uid_max, 0, LIMIT_CONNECTIONS_PER_UID_MAX, LIMIT_CONNECTIONS_PER_UID,
+            "connections"),
+     .is_reloadable = true, .help = "of one uid to the query socket; 0: no limit"},
     {BYTES(body_memory_bytes_max, 1 << 20, (uint64_t)1 << 40, LIMIT_BODY_MEMORY_BYTES_MAX),
      .help = "of all request bodies together; more are answered busy"},
     {BYTES(image_bytes_max, 1 << 10, (uint64_t)1 << 30, LIMIT_IMAGE_BYTES_MAX),
@@ -76,6 +81,19 @@ static const struct config_key keys[] = {
     {NUMBER(image_height_max, 0, 65535, 0, "pixels"), .help = "0: the library's default"},
     {NUMBER(image_pixels_max, 0, (uint64_t)1 << 32, 0, "pixels"),
      .help = "width x height; 0: the library's default"},
+    {TEXT(hash_query_uids, "all"),
+     .help = "peers of the query socket that may ask by hash: all, none, or uids"},
+    {TEXT(quota_exempt_uids, "none"), .help = "peers without quotas: all, none, or uids"},
+    {NUMBER(hashes_per_s, 0, LIMIT_HASHES_PER_S_MAX, LIMIT_HASHES_PER_S, "a second"),
+     .is_reloadable = true, .help = "hashes one uid may ask for; 0: no limit"},
+    {NUMBER(hash_burst, 1, LIMIT_HASH_BURST_MAX, LIMIT_HASH_BURST, "hashes"), .is_reloadable = true,
+     .help = "it may ask for at once after a pause"},
+    {NUMBER(images_per_s, 0, LIMIT_IMAGES_PER_S_MAX, LIMIT_IMAGES_PER_S, "a second"),
+     .is_reloadable = true, .help = "pictures one uid may send; 0: no limit"},
+    {NUMBER(image_burst, 1, LIMIT_IMAGE_BURST_MAX, LIMIT_IMAGE_BURST, "pictures"),
+     .is_reloadable = true, .help = "it may send at once after a pause"},
+    {CHOICE(probe_action, probe_actions, CONFIG_PROBE_LOG), .is_reloadable = true,
+     .help = "on steps towards a listed hash; refuse: answer them rate_limited"},
     {CHOICE(distance, distances, CONFIG_DISTANCE_EXACT), .is_reloadable = true,
      .help = "what the query socket says of it; coarse: rounded up to multiples of 8 bits"},
     {CHOICE(log_level, log_levels, 2), .is_reloadable = true, .help = "lines above it are dropped"},
@@ -450,6 +468,14 @@ enum imprint_error config_finish(struct config *config, char *problem)
     if (strcmp(config->query_socket, config->admin_socket) == 0) {
         (void)snprintf(problem, CONFIG_PROBLEM_BYTES,
                        "admin_socket: must differ from query_socket");
+        return IMPRINT_E_CONFIG_INVALID;
+    }
+    struct uids uids;
+    if (!uids_read(config->hash_query_uids, &uids) ||
+        !uids_read(config->quota_exempt_uids, &uids)) {
+        (void)snprintf(problem, CONFIG_PROBLEM_BYTES,
+                       "hash_query_uids, quota_exempt_uids: only all, none, or up to %d uids",
+                       UIDS_MAX);
         return IMPRINT_E_CONFIG_INVALID;
     }
     if (config->body_memory_bytes_max < config->image_bytes_max) {

@@ -33,6 +33,11 @@ enum config_sandbox {
     CONFIG_SANDBOX_OPTIONAL,
 };
 
+enum config_probe_action {
+    CONFIG_PROBE_LOG,
+    CONFIG_PROBE_REFUSE,
+};
+
 struct config {
     char data_dir[CONFIG_TEXT_BYTES];
     char query_socket[CONFIG_TEXT_BYTES];
@@ -55,12 +60,21 @@ struct config {
     uint64_t idle_timeout_ms;
     uint64_t drain_timeout_ms;
     uint64_t connections_max;
+    uint64_t connections_per_uid_max;
     uint64_t body_memory_bytes_max;
 
     uint64_t image_bytes_max;
     uint64_t image_width_max;
     uint64_t image_height_max;
     uint64_t image_pixels_max;
+
+    char hash_query_uids[CONFIG_TEXT_BYTES];   /* as uids_read takes it */
+    char quota_exempt_uids[CONFIG_TEXT_BYTES]; /* likewise */
+    uint64_t hashes_per_s;
+    uint64_t hash_burst;
+    uint64_t images_per_s;
+    uint64_t image_burst;
+    uint64_t probe_action; /* enum config_probe_action */
 
     uint64_t distance;  /* enum config_distance */
     uint64_t log_level; /* enum log_level */

@@ -17,7 +17,10 @@
 #include "log.h"
 #include "notify.h"
 #include "pool.h"
+#include "probe.h"
+#include "quota.h"
 #include "server.h"
+#include "uids.h"
 
 #define SETTINGS_MAX 64
 #define EXIT_USAGE   2
@@ -37,6 +40,8 @@ struct imprintd {
     struct config config;
     struct pool *pool;
     struct catalog *catalog;
+    struct quota *quota;
+    struct probe *probe;
     struct api *api;
     struct server *server;
     pthread_t loader;
@@ -140,7 +145,17 @@ static enum api_distance distance_of(const struct config *config)
 static struct api_settings settings_of(const struct config *config)
 {
     return (struct api_settings){.image_bytes_max = (size_t)config->image_bytes_max,
-                                 .distance = distance_of(config)};
+                                 .distance = distance_of(config),
+                                 .is_probing_refused = config->probe_action == CONFIG_PROBE_REFUSE};
+}
+
+static struct quota_settings quotas_of(const struct config *config)
+{
+    return (struct quota_settings){
+        .per_s = {(uint32_t)config->hashes_per_s, (uint32_t)config->images_per_s},
+        .burst = {(uint32_t)config->hash_burst, (uint32_t)config->image_burst},
+        .connections_max = (uint32_t)config->connections_per_uid_max,
+    };
 }
 
 static void reload(struct imprintd *daemon)
@@ -155,6 +170,8 @@ static void reload(struct imprintd *daemon)
         log_set_level((enum log_level)daemon->config.log_level);
         const struct api_settings settings = settings_of(&daemon->config);
         api_change_settings(daemon->api, &settings);
+        const struct quota_settings quotas = quotas_of(&daemon->config);
+        quota_change_settings(daemon->quota, &quotas);
         log_notice("main: configuration reloaded");
         if (restart != NULL) {
             log_warning("main: %s takes effect after a restart", restart);
@@ -254,11 +271,30 @@ static enum imprint_error open_catalog(struct imprintd *daemon)
     return IMPRINT_OK;
 }
 
+/* config_finish has read both sets before. */
+static enum imprint_error open_guards(struct imprintd *daemon)
+{
+    struct uids exempt = {0};
+    const struct quota_settings quotas = quotas_of(&daemon->config);
+    if (!uids_read(daemon->config.quota_exempt_uids, &exempt)) {
+        return IMPRINT_E_CONFIG_INVALID;
+    }
+    enum imprint_error error = quota_new(&quotas, &exempt, &daemon->quota);
+    return error == IMPRINT_OK ? probe_new(&daemon->probe) : error;
+}
+
 static enum imprint_error open_api(struct imprintd *daemon)
 {
+    struct uids hash_query = {0};
+    if (!uids_read(daemon->config.hash_query_uids, &hash_query)) {
+        return IMPRINT_E_CONFIG_INVALID;
+    }
     const struct api_options options = {
         .catalog = daemon->catalog,
         .pool = daemon->pool,
+        .quota = daemon->quota,
+        .probe = daemon->probe,
+        .hash_query = &hash_query,
         .policy = (enum imprint_policy)daemon->config.policy,
         .version = IMPRINT_VERSION,
         .settings = settings_of(&daemon->config),
@@ -315,6 +351,7 @@ static enum imprint_error open_server(struct imprintd *daemon)
         .idle_timeout_ms = (unsigned)config->idle_timeout_ms,
         .connections_max = (unsigned)config->connections_max,
         .body_memory_bytes_max = (size_t)config->body_memory_bytes_max,
+        .quota = daemon->quota,
         .handler = api_handler(daemon->api),
     };
     error = server_open(&options, &daemon->server);
@@ -330,6 +367,9 @@ static enum imprint_error start(struct imprintd *daemon)
     enum imprint_error error = open_pool(daemon);
     if (error == IMPRINT_OK) {
         error = open_catalog(daemon);
+    }
+    if (error == IMPRINT_OK) {
+        error = open_guards(daemon);
     }
     if (error == IMPRINT_OK) {
         error = open_api(daemon);
@@ -387,6 +427,8 @@ static void finish(struct imprintd *daemon)
     pool_close(daemon->pool);
     server_close(daemon->server);
     api_free(daemon->api);
+    probe_free(daemon->probe);
+    quota_free(daemon->quota);
     if (daemon->has_loader) {
         (void)pthread_join(daemon->loader, NULL);
     }

@@ -58,12 +58,17 @@ static void send_raw(struct connection *connection, enum imprint_error error)
     server->handler.refuse(server->handler.ctx, (int)error,
                            connection->is_seen ? &connection->request : NULL, &reply);
     char raw[RAW_REPLY_BYTES];
+    char retry_after[40] = "";
+    if (reply.retry_after_s > 0) {
+        (void)snprintf(retry_after, sizeof retry_after, "Retry-After: %u\r\n", reply.retry_after_s);
+    }
     int len = snprintf(raw, sizeof raw,
                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                       "Connection: close\r\n\r\n%.*s",
+                       "%sConnection: close\r\n\r\n%.*s",
                        reply.status, MHD_get_reason_phrase_for((unsigned)reply.status),
                        reply.content_type == NULL ? "application/json" : reply.content_type,
-                       reply.body_len, (int)reply.body_len, reply.body == NULL ? "" : reply.body);
+                       reply.body_len, retry_after, (int)reply.body_len,
+                       reply.body == NULL ? "" : reply.body);
     free(reply.body);
     if (len > 0 && (size_t)len < sizeof raw) {
         /* A peer that does not take 1 KiB at once does not get it. */
@@ -155,6 +160,16 @@ static uint32_t peer_uid(int fd)
     return peer.uid;
 }
 
+/* Too many of one uid: answered whatever is asked, and gone. */
+static void count_connection(struct server *server, struct connection *connection)
+{
+    connection->is_counted =
+        quota_connect(server->quota, connection->uid, server_now_ms(), &connection->account);
+    if (!connection->is_counted) {
+        server_end_with(connection, atomic_load(&connection->clock), IMPRINT_E_RATE_LIMITED);
+    }
+}
+
 static void connection_began(struct listener *listener, struct MHD_Connection *mhd, void **context)
 {
     const union MHD_ConnectionInfo *info =
@@ -180,6 +195,9 @@ static void connection_began(struct listener *listener, struct MHD_Connection *m
     server->connections = connection;
     server->connection_count++;
     (void)pthread_mutex_unlock(&server->lock);
+    if (server->quota != NULL && listener->role == HTTP_ROLE_QUERY) {
+        count_connection(server, connection);
+    }
 }
 
 static void connection_ended(struct server *server, struct connection *connection)
@@ -198,6 +216,9 @@ static void connection_ended(struct server *server, struct connection *connectio
         (void)pthread_cond_broadcast(&server->changed);
     }
     (void)pthread_mutex_unlock(&server->lock);
+    if (connection->is_counted) {
+        quota_disconnect(server->quota, connection->account);
+    }
     free(connection);
 }
 
@@ -278,6 +299,7 @@ enum imprint_error server_open(const struct server_options *options, struct serv
         return IMPRINT_E_NOMEM;
     }
     server->handler = options->handler;
+    server->quota = options->quota;
     server->body_memory_bytes_max = options->body_memory_bytes_max;
     server->timeouts_ms[PHASE_HEAD] = options->head_timeout_ms;
     server->timeouts_ms[PHASE_BODY] = options->body_timeout_ms;

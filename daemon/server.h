@@ -15,6 +15,7 @@
 #include "imprint/error.h"
 
 #include "http.h"
+#include "quota.h"
 
 struct server;
 
@@ -35,6 +36,7 @@ struct server_options {
     unsigned idle_timeout_ms;
     unsigned connections_max; /* a socket; more wait to be accepted */
     size_t body_memory_bytes_max;
+    struct quota *quota; /* of connections to query sockets; borrowed; NULL: none */
     struct http_handler handler;
 };
 

@@ -57,6 +57,8 @@ struct connection {
     struct MHD_Connection *mhd;
     int fd;
     uint32_t uid;
+    bool is_counted; /* in account of the server's quota */
+    size_t account;
     _Atomic uint64_t clock; /* phase in the low 3 bits, since when (ms) above */
 
     /* The request being served; reset for each. */
@@ -76,6 +78,7 @@ struct connection {
 
 struct server {
     struct http_handler handler;
+    struct quota *quota;
     unsigned timeouts_ms[PHASE_ENDED + 1]; /* by phase; 0: none */
     size_t body_memory_bytes_max;
     _Atomic size_t body_memory_bytes;

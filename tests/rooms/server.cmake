@@ -22,3 +22,7 @@ set_tests_properties(system.main_job PROPERTIES LABELS system TIMEOUT 300)
 add_test(NAME system.hma COMMAND ${Python3_EXECUTABLE}
   ${CMAKE_CURRENT_SOURCE_DIR}/system/hma.py ${PROJECT_BINARY_DIR})
 set_tests_properties(system.hma PROPERTIES LABELS system TIMEOUT 300)
+
+add_test(NAME system.guard COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/system/guard.py ${PROJECT_BINARY_DIR})
+set_tests_properties(system.guard PROPERTIES LABELS system TIMEOUT 300)

@@ -174,6 +174,8 @@ static void keys_are_checked_together(void **state)
         "data_dir =\n",
         "query_socket = /a\nadmin_socket = /a\n",
         "body_memory_bytes_max = 1M\nimage_bytes_max = 2M\n",
+        "hash_query_uids = www-data\n",
+        "quota_exempt_uids = -1\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct config config;
