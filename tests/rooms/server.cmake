@@ -26,3 +26,12 @@ set_tests_properties(system.hma PROPERTIES LABELS system TIMEOUT 300)
 add_test(NAME system.guard COMMAND ${Python3_EXECUTABLE}
   ${CMAKE_CURRENT_SOURCE_DIR}/system/guard.py ${PROJECT_BINARY_DIR})
 set_tests_properties(system.guard PROPERTIES LABELS system TIMEOUT 300)
+
+# Sanitizers bring an allocator of their own, which nobody wipes.
+if(NOT IMPRINT_SANITIZE)
+  add_executable(needle_pictures support/needle_pictures.c)
+  target_link_libraries(needle_pictures PRIVATE imprint_pictures imprint_flags)
+  add_test(NAME system.never_stored COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_CURRENT_SOURCE_DIR}/system/never_stored.py ${PROJECT_BINARY_DIR})
+  set_tests_properties(system.never_stored PROPERTIES LABELS system TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
