@@ -27,6 +27,10 @@ add_test(NAME system.guard COMMAND ${Python3_EXECUTABLE}
   ${CMAKE_CURRENT_SOURCE_DIR}/system/guard.py ${PROJECT_BINARY_DIR})
 set_tests_properties(system.guard PROPERTIES LABELS system TIMEOUT 300)
 
+add_test(NAME system.hostile COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/system/hostile.py ${PROJECT_BINARY_DIR})
+set_tests_properties(system.hostile PROPERTIES LABELS system TIMEOUT 120)
+
 # Sanitizers bring an allocator of their own, which nobody wipes.
 if(NOT IMPRINT_SANITIZE)
   add_executable(needle_pictures support/needle_pictures.c)
