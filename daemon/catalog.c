@@ -223,9 +223,9 @@ static void threads_stop(struct catalog *catalog)
     catalog->is_closing = true;
     pthread_cond_broadcast(&catalog->threads_wake);
     pthread_mutex_unlock(&catalog->threads_lock);
-    const pthread_t threads[] = {catalog->loader, catalog->keeper, catalog->merger};
-    for (unsigned i = 0; i < catalog->thread_count; i++) {
-        pthread_join(threads[i], NULL);
+    pthread_t *const threads[] = {&catalog->loader, &catalog->keeper, &catalog->merger};
+    for (unsigned i = 0; i < 3 && i < catalog->thread_count; i++) {
+        pthread_join(*threads[i], NULL);
     }
 }
 

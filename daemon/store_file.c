@@ -148,6 +148,8 @@ static enum imprint_error meta_raw(struct store_txn *txn, const char *name, size
 {
     MDB_val key = {strlen(name), (void *)(uintptr_t)name};
     MDB_val value;
+    /* store_error never makes a success of a failure, which the analyzer cannot see from here. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     int code = mdb_get(txn->txn, txn->file->dbis[STORE_DB_META], &key, &value);
     if (code != MDB_SUCCESS) {
         return store_error(txn->store, code);

@@ -1,5 +1,6 @@
 #include "pdq_kernel.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ static uint32_t cell_at(uint32_t cell, uint32_t size)
  * points; where there are fewer points than pixels, each has the weights of its pixels. */
 static void axis_cell(struct pdq_axis *axis, uint32_t cell, uint32_t size, uint32_t points)
 {
+    assert(size > 0);
     uint32_t at = cell_at(cell, size);
     float *weights = axis->weights + (size_t)cell * axis->weights_max;
     uint32_t outer_first;

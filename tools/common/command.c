@@ -222,6 +222,7 @@ static bool command_parse_option(struct command_call *call, char **words, size_t
         command_complain_file(call, word, "no such option");
         return false;
     }
+    assert(options != NULL);
     if (options[i].argument == NULL) {
         if (inline_value != NULL) {
             command_complain(call, "--%s takes no value", options[i].name);

@@ -119,7 +119,6 @@ static void exchange_hex_parse(struct exchange_record *record, const char *text,
     if (rest_len > 0 && exchange_text_is_like(text, word, "pdq")) {
         const size_t digits = exchange_word_len(rest, rest_len);
         exchange_record_hex(record, rest, digits);
-        text = rest;
         rest += digits;
         rest_len -= digits;
         exchange_trim(&rest, &rest_len);
