@@ -4,6 +4,7 @@ Codes and verifiers are recomputed with another implementation; reports are chec
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -166,7 +167,8 @@ class Report(Companion):
         folder.mkdir()
         (folder / "jane-private.png").write_bytes(pictures.with_secrets(1))
         self.make("Holiday-in-Rome/jane-private.png")
-        text = (self.folder / "report.json").read_text()
+        # Hashes, verifiers and the case number are as good as random: any short word may stand in them by chance.
+        text = re.sub(r'"[0-9a-f]{64}"|"[0-9A-Z]{26}"', '""', (self.folder / "report.json").read_text())
         for word in ("jane", "Holiday", "Rome", "png", str(self.folder), pictures.PLANTED, "160", os.uname().nodename):
             self.assertNotIn(word.lower(), text.lower())
 
